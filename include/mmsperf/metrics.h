@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The registry: every metric name, its unit, meaning and source, and the evaluation of a name
+ * against the tree. Only src/metrics spells a metric's name. Names are derived (aggregate x role x
+ * metric), a name is parsed once, when it is subscribed.
+ */
+#pragma once
+
+#include <mmsperf/diag.h>
+#include <mmsperf/tree.h>
+
+struct mp_value {
+	double v;
+	bool valid; /* absent is not zero: NaN on the socket, an empty cell in CSV */
+};
+
+enum mp_unit { MP_UNIT_NONE, MP_UNIT_PERCENT, MP_UNIT_SECONDS, MP_UNIT_BYTES, MP_UNIT_COUNT, _MP_UNIT_MAX };
+enum mp_better { MP_BETTER_NONE, MP_BETTER_LOWER, MP_BETTER_HIGHER };
+enum mp_kind { MP_KIND_GAUGE, MP_KIND_COUNTER, MP_KIND_RATE };
+
+/* A parsed name. `known` false: the column stays absent for ever (contract, section 3). */
+struct mp_sel {
+	bool known;
+	int16_t family, metric, role, op; /* private to src/metrics */
+	int16_t arg;                      /* private: index into the view's argument table */
+	unsigned groups;                  /* enum mp_group it needs */
+	enum mp_unit unit;
+	enum mp_kind kind;
+	enum mp_better better;
+};
+
+/*
+ * What one interval needs to remember: previous totals. One view per distinct interval; clients on
+ * the same interval share it. mp_view_update() after mp_meter_tick() makes the new sample.
+ */
+struct mp_view;
+int mp_view_new(struct mp_meter *m, struct mp_view **ret_view);
+void mp_view_free(struct mp_view *v);
+int mp_view_update(struct mp_view *v);
+
+/*
+ * Parses a name in any accepted spelling: upstream's 126, their aliases, NAME@MODEL[#SLOT],
+ * p50_/p90_/p99_ aggregates, the ServerAgent grammar (cpu:idle, memory:used, trailing colon).
+ * 0 and *ret_sel (known or not). *ret_note (may be NULL) gets a static or view-owned sentence to
+ * log once when an alias or something unsupported was used, else NULL.
+ */
+int mp_view_select(struct mp_view *v, const char *name, struct mp_sel *ret_sel,
+		   const char **ret_note);
+struct mp_value mp_view_get(struct mp_view *v, const struct mp_sel *sel);
+
+/* True if name is a metric this program can ever give; else *ret_near (may be NULL) suggests one. */
+bool mp_metric_known(const char *name, const char **ret_near);
+enum mp_better mp_metric_better(const char *name);
+enum mp_unit mp_metric_unit(const char *name);
+const char *mp_unit_name(enum mp_unit u); /* "%", "s", "bytes", "" */
+
+/* All canonical names of the recording (metrics.csv), in table order; n of them. Static. */
+const char *const *mp_metric_recorded(size_t *ret_n);
+
+/* Rows for `mmsperf-bpf metrics` and README's table: one per family, not per derived name. */
+struct mp_metric_row {
+	const char *syntax;  /* "{sum,avg,min,max,p50,p90,p99}_{workers,all}_cpu_percent" */
+	const char *unit;
+	const char *help;
+	const char *source;  /* "BPF", "/proc/diskstats", ... */
+	const char *example;
+	unsigned groups;
+};
+const struct mp_metric_row *mp_metric_rows(size_t *ret_n);
+/* All upstream names and ours, expanded; caller frees the array (not the strings). */
+int mp_metric_expand(const char ***ret_names, size_t *ret_n);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A source of process records: one of three rungs behind one table of functions. kernel/source.c
+ * picks the highest that works (probing, never by version); proc/procfs.c is the lowest.
+ * A source knows members, not roles: roles are proc/tree's.
+ */
+#pragma once
+
+#include <mmsperf/abi.h>
+#include <mmsperf/diag.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum mp_rung { MP_RUNG_SNAPSHOT, MP_RUNG_ITER, MP_RUNG_PROCFS, _MP_RUNG_MAX };
+const char *mp_rung_name(enum mp_rung rung); /* "BPF snapshot", "BPF iterator", "procfs" */
+
+/* Optional probe groups, attached while somebody needs them. */
+enum mp_group { MP_GROUP_SCHED = 1 << 0 };
+
+struct mp_source;
+
+struct mp_source_ops {
+	enum mp_rung rung;
+	/* Makes pid and all its present descendants members. 0, -ESRCH, -ENOSPC. */
+	int (*adopt)(struct mp_source *s, pid_t pid);
+	/* Forgets every member (their totals are gone). */
+	int (*clear)(struct mp_source *s);
+	/*
+	 * Reads all members once. *ret_recs points at *ret_n records (slot order, those in state
+	 * FREE are to be skipped), owned by the source, valid until the next call. Records that
+	 * ended since the last tick come exactly once as MP_REC_ENDED with their final totals.
+	 */
+	int (*tick)(struct mp_source *s, const struct mp_rec **ret_recs, size_t *ret_n);
+	/* Command line of a record: NUL-separated argv, valid until the next tick. */
+	const char *(*cmd)(struct mp_source *s, const struct mp_rec *r, size_t *ret_len);
+	/*
+	 * A descriptor that becomes readable when any process of the machine exec'd while `watch`
+	 * is on, and pids(): those that did. -1 on rungs without events (then poll /proc).
+	 */
+	int (*event_fd)(struct mp_source *s);
+	int (*watch_execs)(struct mp_source *s, bool on);
+	size_t (*exec_pids)(struct mp_source *s, pid_t *pids, size_t max);
+	/* Attaches/detaches optional groups (mask of enum mp_group); -EOPNOTSUPP with a reason. */
+	int (*need_groups)(struct mp_source *s, unsigned groups, struct mp_diag *d);
+	/* Drops counted so far, by enum mp_drop. */
+	void (*drops)(struct mp_source *s, uint64_t drops[_MP_DROP_MAX]);
+	/* BPF run time and run count of all programs (false: statistics not to be had). */
+	bool (*self_cost)(struct mp_source *s, uint64_t *ret_run_ns, uint64_t *ret_runs);
+	void (*free)(struct mp_source *s);
+};
+
+struct mp_source {
+	const struct mp_source_ops *ops;
+	char why[256]; /* why no higher rung is in use; empty on the highest */
+};
+
+struct mp_source_opts {
+	bool no_bpf;              /* procfs even where BPF works (also $MMSPERF_RUNG=procfs) */
+	enum mp_rung best;        /* highest rung tried ($MMSPERF_RUNG=iter|snapshot|procfs) */
+};
+
+/* Opens the best rung there is; fails only when not even /proc can be read. */
+int mp_source_open(const struct mp_source_opts *opts, struct mp_source **ret_source);
+void mp_source_free(struct mp_source *s); /* NULL allowed */
+
+/* The lowest rung, from proc/procfs.c. */
+int mp_procfs_open(struct mp_source **ret_source);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Suites: finding them, what one YAML says, and running it with bzt beside a collector. */
+#pragma once
+
+#include <mmsperf/results.h>
+#include <mmsperf/yaml.h>
+
+/* One collected suite. Strings owned. */
+struct mp_suite {
+	char *name;          /* file name without .yaml */
+	char *path;          /* its YAML */
+	char *env_path;      /* environments/ENV.yaml or NULL */
+	char *global_path;   /* global_config.yaml or NULL */
+	struct mp_yaml *doc, *env_doc, *global_doc;
+	double expected_s;   /* ramp-up + hold-for + start-up allowance; 0: unknown */
+	size_t n_criteria;
+};
+
+struct mp_suite_list {
+	struct mp_suite *v;
+	size_t n;
+};
+
+struct mp_run_opts {
+	const char *artifacts_dir, *test_dir, *pattern, *exclude, *env_name, *jmeter_path, *server;
+	bool monit, compare_local;
+	double timeout_s; /* 0: 3 x expected + 120 */
+	int verbosity;    /* -1 quiet, 0, 1 verbose */
+	const char *self; /* path of this program, to start the collector */
+};
+
+/* Collects suites in name order (contract, section 1). 0 with n == 0 is possible. */
+int mp_suites_find(const struct mp_run_opts *o, struct mp_suite_list *ret_list, struct mp_diag *d);
+void mp_suites_done(struct mp_suite_list *l);
+
+/* The whole main job: collect, run each, judge, write reports. Returns the exit code. */
+int mp_suite_main(const struct mp_run_opts *o);
