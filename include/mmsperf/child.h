@@ -17,14 +17,14 @@ struct mp_child {
 #define MP_CHILD_INIT ((struct mp_child){.pid = 0, .pidfd = -1})
 
 struct mp_child_opts {
-	const char *cwd;         /* NULL: the same */
-	const char *const *env;  /* additional "NAME=VALUE", NULL-terminated; NULL: none */
-	int stdin_fd;            /* 0 = /dev/null */
-	int stdout_fd;           /* 0 = inherited */
-	int stderr_fd;           /* 0 = inherited */
-	int keep_fd;             /* > 0: this descriptor is inherited, under the same number */
-	bool die_with_parent;    /* PR_SET_PDEATHSIG TERM: nothing survives a killed parent */
-	bool same_group;         /* stay in the caller's process group */
+	const char *cwd;        /* NULL: the same */
+	const char *const *env; /* additional "NAME=VALUE", NULL-terminated; NULL: none */
+	int stdin_fd;           /* 0 = /dev/null */
+	int stdout_fd;          /* 0 = inherited */
+	int stderr_fd;          /* 0 = inherited */
+	int keep_fd;            /* > 0: this descriptor is inherited, under the same number */
+	bool die_with_parent;   /* PR_SET_PDEATHSIG TERM: nothing survives a killed parent */
+	bool same_group;        /* stay in the caller's process group */
 };
 
 /* argv[0] is searched in PATH. The child is exec'd or the errno of the failed exec returned. */

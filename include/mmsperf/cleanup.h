@@ -13,15 +13,6 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* Defines `void mp_cleanup_NAME(T **)` for a destructor that accepts NULL. */
-#define MP_DEFINE_CLEANUP(type, fn)                                                                \
-	static inline void fn##p(type **p)                                                         \
-	{                                                                                          \
-		if (*p)                                                                            \
-			fn(*p);                                                                    \
-	}                                                                                          \
-	struct mp_swallow_semicolon
-
 #define _cleanup_(fn) __attribute__((cleanup(fn)))
 
 static inline void mp_cleanup_free(void *p)

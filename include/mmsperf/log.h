@@ -14,7 +14,8 @@ void mp_log_set_level(enum mp_level level);
 enum mp_level mp_log_level(void);
 
 void mp_log(enum mp_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void mp_vlog(enum mp_level level, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+void mp_vlog(enum mp_level level, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
 
 #define mp_error(...)   mp_log(MP_LOG_ERROR, __VA_ARGS__)
 #define mp_warning(...) mp_log(MP_LOG_WARNING, __VA_ARGS__)

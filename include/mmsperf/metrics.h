@@ -14,7 +14,14 @@ struct mp_value {
 	bool valid; /* absent is not zero: NaN on the socket, an empty cell in CSV */
 };
 
-enum mp_unit { MP_UNIT_NONE, MP_UNIT_PERCENT, MP_UNIT_SECONDS, MP_UNIT_BYTES, MP_UNIT_COUNT, _MP_UNIT_MAX };
+enum mp_unit {
+	MP_UNIT_NONE,
+	MP_UNIT_PERCENT,
+	MP_UNIT_SECONDS,
+	MP_UNIT_BYTES,
+	MP_UNIT_COUNT,
+	_MP_UNIT_MAX
+};
 enum mp_better { MP_BETTER_NONE, MP_BETTER_LOWER, MP_BETTER_HIGHER };
 enum mp_kind { MP_KIND_GAUGE, MP_KIND_COUNTER, MP_KIND_RATE };
 
@@ -48,7 +55,8 @@ int mp_view_select(struct mp_view *v, const char *name, struct mp_sel *ret_sel,
 		   const char **ret_note);
 struct mp_value mp_view_get(struct mp_view *v, const struct mp_sel *sel);
 
-/* True if name is a metric this program can ever give; else *ret_near (may be NULL) suggests one. */
+/* True if name is a metric this program can ever give; else *ret_near (may be NULL) suggests one.
+ */
 bool mp_metric_known(const char *name, const char **ret_near);
 enum mp_better mp_metric_better(const char *name);
 enum mp_unit mp_metric_unit(const char *name);
@@ -59,10 +67,10 @@ const char *const *mp_metric_recorded(size_t *ret_n);
 
 /* Rows for `mmsperf-bpf metrics` and README's table: one per family, not per derived name. */
 struct mp_metric_row {
-	const char *syntax;  /* "{sum,avg,min,max,p50,p90,p99}_{workers,all}_cpu_percent" */
+	const char *syntax; /* "{sum,avg,min,max,p50,p90,p99}_{workers,all}_cpu_percent" */
 	const char *unit;
 	const char *help;
-	const char *source;  /* "BPF", "/proc/diskstats", ... */
+	const char *source; /* "BPF", "/proc/diskstats", ... */
 	const char *example;
 	unsigned groups;
 };

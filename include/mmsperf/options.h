@@ -6,13 +6,13 @@
 #include <stddef.h>
 
 enum mp_opt_type {
-	MP_OPT_FLAG,   /* bool *: set true; */
-	MP_OPT_NEGATE, /* bool *: --[no-]NAME */
-	MP_OPT_STRING, /* const char ** */
-	MP_OPT_INT,    /* long *, min..max */
-	MP_OPT_SECONDS,/* double *: "500ms", "2m", plain seconds */
-	MP_OPT_COUNT,  /* int *: each occurrence adds `max` (so -q may subtract) */
-	MP_OPT_LIST,   /* struct mp_strv *: may be given several times */
+	MP_OPT_FLAG,    /* bool *: set true; */
+	MP_OPT_NEGATE,  /* bool *: --[no-]NAME */
+	MP_OPT_STRING,  /* const char ** */
+	MP_OPT_INT,     /* long *, min..max */
+	MP_OPT_SECONDS, /* double *: "500ms", "2m", plain seconds */
+	MP_OPT_COUNT,   /* int *: each occurrence adds `max` (so -q may subtract) */
+	MP_OPT_LIST,    /* struct mp_strv *: may be given several times */
 };
 
 struct mp_strv {
@@ -21,13 +21,13 @@ struct mp_strv {
 };
 
 struct mp_opt {
-	char letter;          /* 0: none */
-	const char *name;     /* without dashes */
-	const char *alias;    /* second long name or NULL */
+	char letter;       /* 0: none */
+	const char *name;  /* without dashes */
+	const char *alias; /* second long name or NULL */
 	enum mp_opt_type type;
 	void *dest;
-	const char *metavar;  /* NULL for flags */
-	const char *help;     /* one or more lines; default stated in it */
+	const char *metavar; /* NULL for flags */
+	const char *help;    /* one or more lines; default stated in it */
 	long min, max;
 };
 

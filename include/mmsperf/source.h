@@ -58,8 +58,8 @@ struct mp_source {
 };
 
 struct mp_source_opts {
-	bool no_bpf;              /* procfs even where BPF works (also $MMSPERF_RUNG=procfs) */
-	enum mp_rung best;        /* highest rung tried ($MMSPERF_RUNG=iter|snapshot|procfs) */
+	bool no_bpf;       /* procfs even where BPF works (also $MMSPERF_RUNG=procfs) */
+	enum mp_rung best; /* highest rung tried ($MMSPERF_RUNG=iter|snapshot|procfs) */
 };
 
 /* Opens the best rung there is; fails only when not even /proc can be read. */

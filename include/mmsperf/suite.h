@@ -7,12 +7,12 @@
 
 /* One collected suite. Strings owned. */
 struct mp_suite {
-	char *name;          /* file name without .yaml */
-	char *path;          /* its YAML */
-	char *env_path;      /* environments/ENV.yaml or NULL */
-	char *global_path;   /* global_config.yaml or NULL */
+	char *name;        /* file name without .yaml */
+	char *path;        /* its YAML */
+	char *env_path;    /* environments/ENV.yaml or NULL */
+	char *global_path; /* global_config.yaml or NULL */
 	struct mp_yaml *doc, *env_doc, *global_doc;
-	double expected_s;   /* ramp-up + hold-for + start-up allowance; 0: unknown */
+	double expected_s; /* ramp-up + hold-for + start-up allowance; 0: unknown */
 	size_t n_criteria;
 };
 

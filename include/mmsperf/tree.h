@@ -15,19 +15,19 @@ enum mp_role { MP_ROLE_FRONTEND, MP_ROLE_WORKER, MP_ROLE_OTHER, _MP_ROLE_MAX };
 struct mp_target {
 	pid_t pid;
 	const char *pidfile;
-	const char *match;   /* POSIX extended regex on the whole command line, argv joined by ' ' */
+	const char *match; /* POSIX extended regex on the whole command line, argv joined by ' ' */
 	const char *workers; /* regex of a worker's command line; NULL: model_service_worker.py */
 };
 
 struct mp_proc {
-	struct mp_rec cur;   /* latest reading */
+	struct mp_rec cur; /* latest reading */
 	enum mp_role role;
-	bool is_parent;      /* a living worker-script child exists: a listener */
-	bool fresh;          /* first seen at this tick */
-	uint32_t execs_seen; /* execs value the role was decided for; ~0: not yet */
-	char *cmd;           /* argv joined by ' ' (owned) */
-	char *model;         /* model it serves, or NULL (owned) */
-	int slot;            /* worker slot within its model, stable, from 0; -1: none */
+	bool is_parent;          /* a living worker-script child exists: a listener */
+	bool fresh;              /* first seen at this tick */
+	uint32_t execs_seen;     /* execs value the role was decided for; ~0: not yet */
+	char *cmd;               /* argv joined by ' ' (owned) */
+	char *model;             /* model it serves, or NULL (owned) */
+	int slot;                /* worker slot within its model, stable, from 0; -1: none */
 	double split_u, split_s; /* user/system split of run_ns, monotone, seconds */
 };
 
