@@ -220,6 +220,7 @@ int mp_format_double(char buf[32], double v)
 {
 	int n, digits;
 
+	v += 0.0; /* no "-0" */
 	if (isnan(v))
 		return snprintf(buf, 32, "NaN");
 	if (isinf(v) || fabs(v) >= 1e15)
