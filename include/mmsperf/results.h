@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <mmsperf/cleanup.h>
 #include <mmsperf/diag.h>
 #include <mmsperf/metrics.h>
 
@@ -42,19 +43,54 @@ struct mp_table {
 	struct mp_series *col;
 };
 
-/* One row of final_stats.csv (times in seconds). label "" is the total. */
+/* Statistics of one label, times in seconds, throughput in requests a second (NaN: unknown).
+ * label "" is the total. */
 struct mp_label_stats {
 	char *label;
 	double samples, failed, throughput;
 	double avg_s, p50_s, p90_s, p95_s, p99_s, max_s, stdev_s;
 };
 
-/* Load over time from kpi.jtl, one bucket a second. */
+/* Latency distribution over the whole run: [from_ms, to_ms) and how many requests fell there. */
+struct mp_bin {
+	double from_ms, to_ms, count;
+};
+
+/* One of the slowest requests. Strings owned. */
+struct mp_slow {
+	double ts; /* epoch seconds, as JMeter stamped it */
+	double ms;
+	char *label, *code;
+	bool failed;
+};
+#define MP_SLOW_MAX 20
+
+/*
+ * Load over time from kpi.jtl, one bucket a second, every second from the first to the last
+ * request. A second without a request: throughput and errors 0, latencies and concurrency NaN.
+ * Percentiles interpolate between the two nearest ranks (numpy's default) and are exact, since
+ * the file has whole milliseconds.
+ */
 struct mp_load {
 	size_t n;
-	double *ts; /* epoch seconds of the bucket's begin */
-	double *throughput, *errors, *avg_ms, *p50_ms, *p90_ms, *p99_ms, *concurrency;
+	double *ts;                  /* epoch seconds of the bucket's begin */
+	double *throughput, *errors; /* requests a second */
+	double *avg_ms, *p50_ms, *p90_ms, *p99_ms;
+	double *concurrency; /* users at work, summed over executions and hosts */
 	double samples, failed;
+	double unreadable; /* lines that were no request: counted, not used */
+	struct mp_label_stats *labels; /* total ("") first, then by name */
+	size_t n_labels;
+	struct mp_bin *bins;
+	size_t n_bins;
+	struct mp_slow *slow; /* slowest first, at most MP_SLOW_MAX */
+	size_t n_slow;
+};
+
+/* What the load was meant to do: "ramp-up", "hold", ... Name owned; epoch seconds. */
+struct mp_phase {
+	char *name;
+	double from_s, to_s;
 };
 
 struct mp_suite_result {
@@ -74,8 +110,11 @@ struct mp_suite_result {
 	/* filled by mp_results_load_series() before a report is written */
 	struct mp_table metrics; /* metrics.csv */
 	struct mp_load load;
-	struct mp_label_stats *labels;
+	struct mp_label_stats *labels; /* from kpi.jtl (exact), else final_stats.csv */
 	size_t n_labels;
+	struct mp_phase *phases;
+	size_t n_phases;
+	double load_s; /* epoch seconds of the first request; 0: no load seen */
 };
 
 struct mp_run {
@@ -85,7 +124,9 @@ struct mp_run {
 	double started_s, duration_s;
 	enum mp_verdict verdict;
 	int exit_code;
-	bool stopped; /* by hand */
+	bool stopped;    /* by hand */
+	bool unfinished; /* read from a run that never reached mp_store_publish() */
+	bool foreign;    /* made from a folder bzt left, without run.json */
 	char *server; /* one line: what was measured */
 	struct mp_suite_result *suites;
 	size_t n_suites;
@@ -96,6 +137,11 @@ void mp_suite_result_done(struct mp_suite_result *s);
 void mp_run_done(struct mp_run *r);
 int mp_suite_result_add_case(struct mp_suite_result *s, const struct mp_case *c); /* moves *c in */
 
+/*
+ * The life of a run on disk: create (run.json says "running"), save as often as wanted, publish
+ * (run.json says "finished", then the links move). A run that was killed in between stays
+ * readable and is never taken for a whole one.
+ */
 /* Creates OUT/ENV__COMMIT__EPOCH ("nogit", "-dirty") and sets r->dir. -EACCES etc. with d filled.
  */
 int mp_store_create(struct mp_run *r, struct mp_diag *d);
@@ -103,10 +149,20 @@ int mp_store_create(struct mp_run *r, struct mp_diag *d);
 int mp_store_publish(const struct mp_run *r, struct mp_diag *d);
 /* Writes run.json (schema version, verdicts, everything above but the series) into r->dir. */
 int mp_store_save(const struct mp_run *r, struct mp_diag *d);
-/* Reads it back: what `report` and comparisons start from. */
+/* Reads it back: what `report` and comparisons start from. *ret_run is freed by mp_run_free(). */
 int mp_store_load(const char *dir, struct mp_run **ret_run, struct mp_diag *d);
+/* A run of one suite made from a folder bzt left (no run.json): verdict from its xunit files,
+ * started and duration from the requests. -ENOENT when nothing of bzt's is there. */
+int mp_store_load_foreign(const char *dir, struct mp_run **ret_run, struct mp_diag *d);
+void mp_run_free(struct mp_run *r);
+MP_DEFINE_CLEANUP(struct mp_run, mp_run_free);
+#define _cleanup_run_ _cleanup_(mp_run_freep)
 
-/* xunit*.xml of a bzt folder: every triggered criterion and every failed label as a case. */
+/*
+ * Cases from the xunit*.xml of a bzt folder: every criterion (passed or triggered = failed) under
+ * its own words, and every label that had errors (metric "errors", label set). 0 also when there
+ * is no such file; cases of a name that s already has are merged, never doubled.
+ */
 int mp_xunit_read(const char *suite_dir, struct mp_suite_result *s, struct mp_diag *d);
 /* SAlogs_HOST_PORT.csv and bzt's other monitoring logs of suite_dir -> metrics_bzt.csv with the
  * columns in the order requested by effective.yml (contract, section 2). 0 also when none is there.
@@ -120,4 +176,23 @@ int mp_load_read(const char *suite_dir, struct mp_load *ret_load, struct mp_diag
 void mp_load_done(struct mp_load *l);
 int mp_final_stats_read(const char *path, struct mp_label_stats **ret, size_t *ret_n,
 			struct mp_diag *d);
+/* "p90 of x>500ms for 2s", "LABEL/metric>180" -> metric, label, op, threshold (times in seconds,
+ * sizes in bytes) and *ret_window_s. False: not a criterion's text; c is untouched then. */
+bool mp_criterion_parse(const char *text, struct mp_case *c, double *ret_window_s);
+/* The series a case watches: a column of s->metrics or a computed one of s->load (then *ret_scale
+ * turns the series' unit into the threshold's: ms into s is 0.001). NULL: none is known. */
+const double *mp_case_series(const struct mp_suite_result *s, const struct mp_case *c,
+			     const double **ret_ts, size_t *ret_n, double *ret_scale);
+/* Everything a page shows of one suite, from its folder; also the breached stretch, the observed
+ * value and the moment of each failed case where they are not set. What cannot be read is left
+ * empty and the first fault returned in d (the rest is loaded all the same). */
 int mp_results_load_series(struct mp_suite_result *s, struct mp_diag *d);
+
+/* min, mean, max of groups of rows, so that a page holds at most max_rows of any series. */
+struct mp_reduced {
+	size_t n;
+	double *ts, *min, *mean, *max; /* ts: middle of the group; owned */
+};
+int mp_series_reduce(const double *ts, const double *v, size_t n, size_t max_rows,
+		     struct mp_reduced *ret);
+void mp_reduced_done(struct mp_reduced *r);
