@@ -155,7 +155,7 @@ int mp_store_load(const char *dir, struct mp_run **ret_run, struct mp_diag *d);
  * started and duration from the requests. -ENOENT when nothing of bzt's is there. */
 int mp_store_load_foreign(const char *dir, struct mp_run **ret_run, struct mp_diag *d);
 void mp_run_free(struct mp_run *r);
-MP_DEFINE_CLEANUP(struct mp_run, mp_run_free);
+void mp_run_freep(struct mp_run **r);
 #define _cleanup_run_ _cleanup_(mp_run_freep)
 
 /*
