@@ -28,9 +28,9 @@ enum mp_kind { MP_KIND_GAUGE, MP_KIND_COUNTER, MP_KIND_RATE };
 /* A parsed name. `known` false: the column stays absent for ever (contract, section 3). */
 struct mp_sel {
 	bool known;
-	int16_t family, metric, role, op; /* private to src/metrics */
-	int16_t arg;                      /* private: index into the view's argument table */
-	unsigned groups;                  /* enum mp_group it needs */
+	int16_t family, metric, op; /* private to src/metrics */
+	int16_t arg;                /* private: index into the view's tables, or -1 */
+	unsigned groups; /* enum mp_group: the caller asks mp_meter_source()'s need_groups for it */
 	enum mp_unit unit;
 	enum mp_kind kind;
 	enum mp_better better;
@@ -41,6 +41,7 @@ struct mp_sel {
  * the same interval share it. mp_view_update() after mp_meter_tick() makes the new sample.
  */
 struct mp_view;
+/* m must outlive the view. */
 int mp_view_new(struct mp_meter *m, struct mp_view **ret_view);
 void mp_view_free(struct mp_view *v);
 int mp_view_update(struct mp_view *v);
@@ -48,12 +49,17 @@ int mp_view_update(struct mp_view *v);
 /*
  * Parses a name in any accepted spelling: upstream's 126, their aliases, NAME@MODEL[#SLOT],
  * p50_/p90_/p99_ aggregates, the ServerAgent grammar (cpu:idle, memory:used, trailing colon).
- * 0 and *ret_sel (known or not). *ret_note (may be NULL) gets a static or view-owned sentence to
- * log once when an alias or something unsupported was used, else NULL.
+ * 0 and *ret_sel (known or not). *ret_note (may be NULL) gets a sentence to log when an alias or
+ * something unsupported or unknown was used, else NULL; it is valid until the next call.
  */
 int mp_view_select(struct mp_view *v, const char *name, struct mp_sel *ret_sel,
 		   const char **ret_note);
+/* Value at the last mp_view_update(); absent before the first. */
 struct mp_value mp_view_get(struct mp_view *v, const struct mp_sel *sel);
+/* The same metric of one process, p of the tree's present procs (workers.csv); absent when sel is
+ * no process metric. */
+struct mp_value mp_view_get_proc(struct mp_view *v, const struct mp_sel *sel,
+				 const struct mp_proc *p);
 
 /* True if name is a metric this program can ever give; else *ret_near (may be NULL) suggests one.
  */
@@ -72,7 +78,9 @@ struct mp_metric_row {
 	const char *help;
 	const char *source; /* "BPF", "/proc/diskstats", ... */
 	const char *example;
-	unsigned groups;
+	unsigned groups; /* enum mp_group */
+	unsigned has;    /* enum mp_rec_valid: a rung that never sets these bits cannot give it */
+	const char *file; /* /proc file it is read from, NULL: none */
 };
 const struct mp_metric_row *mp_metric_rows(size_t *ret_n);
 /* All upstream names and ours, expanded; caller frees the array (not the strings). */

@@ -11,7 +11,16 @@
 
 enum mp_role { MP_ROLE_FRONTEND, MP_ROLE_WORKER, MP_ROLE_OTHER, _MP_ROLE_MAX };
 
-/* Which server to watch; exactly one way, or none of them: the running MMS. */
+/*
+ * Roles (contract, section 4). The frontend is the root, or, where a wrapper was given as root, the
+ * model server (MMS, TorchServe) it started. A process whose command line matches the worker
+ * pattern is a worker; a fork without exec inherits its parent's role; whatever exec'd anything
+ * else is "other" and counts in no total. In a tree that holds no model server frontend and in
+ * which no worker-script process has been seen, every descendant of the root counts as a worker, so
+ * that any prefork server can be watched.
+ */
+
+/* Which server to watch; at most one of pid, pidfile, match; none: the running MMS/TorchServe. */
 struct mp_target {
 	pid_t pid;
 	const char *pidfile;
@@ -19,36 +28,57 @@ struct mp_target {
 	const char *workers; /* regex of a worker's command line; NULL: model_service_worker.py */
 };
 
-struct mp_proc {
-	struct mp_rec cur; /* latest reading */
-	enum mp_role role;
-	bool is_parent;          /* a living worker-script child exists: a listener */
-	bool fresh;              /* first seen at this tick */
-	uint32_t execs_seen;     /* execs value the role was decided for; ~0: not yet */
-	char *cmd;               /* argv joined by ' ' (owned) */
-	char *model;             /* model it serves, or NULL (owned) */
-	int slot;                /* worker slot within its model, stable, from 0; -1: none */
-	double split_u, split_s; /* user/system split of run_ns, monotone, seconds */
-};
-
-/* Sums over members of a role that have ended: what "never falls". Field names as in mp_rec. */
-struct mp_gone {
-	double user_s, system_s;
+/* Counters of processes, in the raw units of struct mp_rec: integers, so that a sum never falls. */
+struct mp_totals {
+	uint64_t user_ns, system_ns; /* split of run_ns as the kernel's cputime_adjust() makes it */
 	uint64_t run_ns, rchar, wchar, syscr, syscw, read_bytes, write_bytes, iowait_ns;
 	uint64_t run_delay_ns, nvcsw, nivcsw, minflt, majflt;
 	uint64_t threads_created, threads_ended;
+};
+
+struct mp_proc {
+	struct mp_rec cur; /* latest reading; totals never fall from one tick to the next */
+	enum mp_role role;
+	bool is_parent; /* a living worker is its child: a listener */
+	bool script;    /* runs the worker script, itself or by inheritance */
+	bool fresh;     /* first seen at this tick */
+	bool counted;   /* private: in processes_created */
+	uint32_t execs_seen; /* private: execs value the role was decided for */
+	uint32_t entry;      /* private: place in the tree's slot table */
+	char *cmd;           /* argv joined by ' ' (owned); "" when it cannot be known */
+	int model;           /* index into mp_tree.models, or -1 */
+	int slot;            /* worker slot within its model, stable, from 0; -1: none */
+	uint64_t user_ns, system_ns; /* split of cur.run_ns, each monotone */
+	/* What it had used when it took its role: NULL = nothing (it always had this role). Sums over
+	 * a role count cur minus base; the rest was credited to the role it had before. */
+	struct mp_totals *base;
+};
+
+/* Members of a role that have ended: what "never falls". */
+struct mp_gone {
+	struct mp_totals t;
 	uint64_t processes; /* how many ended */
 	uint64_t crashed;   /* of these, by a signal or with a non-zero code */
 };
 
+/* A model that a worker serves or served: --model-name of its listener's command line. */
+struct mp_model {
+	char *name;
+	struct mp_gone gone;
+};
+
 struct mp_tree {
-	struct mp_proc *procs; /* living members */
+	struct mp_proc *procs; /* living members, oldest first: order is kept from tick to tick */
 	size_t n;
 	struct mp_gone gone[_MP_ROLE_MAX];
-	uint64_t processes_created[_MP_ROLE_MAX];
+	uint64_t processes_created[_MP_ROLE_MAX]; /* present ones at adoption included */
+	struct mp_model *models; /* never shrinks */
+	size_t n_models;
 	pid_t root;          /* 0: no server now */
+	pid_t frontend;      /* the frontend: root, or the model server that root started; 0: none */
 	uint64_t generation; /* changes when another server is adopted */
 	uint64_t tick_ns;    /* CLOCK_MONOTONIC of the last tick */
+	uint64_t boot_ns;    /* CLOCK_BOOTTIME of the last tick: the base of start_ns */
 	uint64_t ticks;
 };
 
@@ -59,6 +89,10 @@ struct mp_meter_opts {
 	struct mp_source *source; /* taken over, also on failure */
 };
 
+/*
+ * Strings of opts are copied. -EINVAL: bad regex or pid, more than one way to choose (d says what);
+ * -ESRCH: target.pid does not exist.
+ */
 int mp_meter_new(const struct mp_meter_opts *opts, struct mp_meter **ret_meter, struct mp_diag *d);
 void mp_meter_free(struct mp_meter *m);
 /* One sample now. A server that is not there yet (or any more) is no error: the tree is empty. */
@@ -68,3 +102,10 @@ int mp_meter_event_fd(const struct mp_meter *m);
 int mp_meter_event(struct mp_meter *m);
 const struct mp_tree *mp_meter_tree(const struct mp_meter *m);
 struct mp_source *mp_meter_source(const struct mp_meter *m);
+
+/*
+ * The kernel's cputime_adjust(): scales run_ns by utime/(utime+stime) into *user and *system, which
+ * hold the previous result (0 at first) and never fall. Their sum is run_ns, unless run_ns fell.
+ */
+void mp_cputime_split(uint64_t run_ns, uint64_t utime, uint64_t stime, uint64_t *user,
+		      uint64_t *system);
