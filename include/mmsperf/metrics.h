@@ -78,8 +78,8 @@ struct mp_metric_row {
 	const char *help;
 	const char *source; /* "BPF", "/proc/diskstats", ... */
 	const char *example;
-	unsigned groups; /* enum mp_group */
-	unsigned has;    /* enum mp_rec_valid: a rung that never sets these bits cannot give it */
+	unsigned groups;  /* enum mp_group */
+	unsigned has;     /* enum mp_rec_valid: a rung that never sets these bits cannot give it */
 	const char *file; /* /proc file it is read from, NULL: none */
 };
 const struct mp_metric_row *mp_metric_rows(size_t *ret_n);

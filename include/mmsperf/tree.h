@@ -39,18 +39,19 @@ struct mp_totals {
 struct mp_proc {
 	struct mp_rec cur; /* latest reading; totals never fall from one tick to the next */
 	enum mp_role role;
-	bool is_parent; /* a living worker is its child: a listener */
-	bool script;    /* runs the worker script, itself or by inheritance */
-	bool fresh;     /* first seen at this tick */
-	bool counted;   /* private: in processes_created */
-	uint32_t execs_seen; /* private: execs value the role was decided for */
-	uint32_t entry;      /* private: place in the tree's slot table */
-	char *cmd;           /* argv joined by ' ' (owned); "" when it cannot be known */
-	int model;           /* index into mp_tree.models, or -1 */
-	int slot;            /* worker slot within its model, stable, from 0; -1: none */
+	bool is_parent;              /* a living worker is its child: a listener */
+	bool script;                 /* runs the worker script, itself or by inheritance */
+	bool server;                 /* private: exec'd a model server's frontend */
+	bool fresh;                  /* first seen at this tick */
+	bool counted;                /* private: in processes_created */
+	uint32_t execs_seen;         /* private: execs value the role was decided for */
+	uint32_t entry;              /* private: place in the tree's slot table */
+	char *cmd;                   /* argv joined by ' ' (owned); "" when it cannot be known */
+	int model;                   /* index into mp_tree.models, or -1 */
+	int slot;                    /* worker slot within its model, stable, from 0; -1: none */
 	uint64_t user_ns, system_ns; /* split of cur.run_ns, each monotone */
-	/* What it had used when it took its role: NULL = nothing (it always had this role). Sums over
-	 * a role count cur minus base; the rest was credited to the role it had before. */
+	/* What it had used when it took its role: NULL = nothing (it always had this role). Sums
+	 * over a role count cur minus base; the rest was credited to the role it had before. */
 	struct mp_totals *base;
 };
 
@@ -68,14 +69,14 @@ struct mp_model {
 };
 
 struct mp_tree {
-	struct mp_proc *procs; /* living members, oldest first: order is kept from tick to tick */
+	struct mp_proc *procs; /* living members; their order is kept from tick to tick */
 	size_t n;
 	struct mp_gone gone[_MP_ROLE_MAX];
 	uint64_t processes_created[_MP_ROLE_MAX]; /* present ones at adoption included */
-	struct mp_model *models; /* never shrinks */
+	struct mp_model *models;                  /* never shrinks */
 	size_t n_models;
-	pid_t root;          /* 0: no server now */
-	pid_t frontend;      /* the frontend: root, or the model server that root started; 0: none */
+	pid_t root;     /* 0: no server now */
+	pid_t frontend; /* the frontend: root, or the model server that root started; 0: none */
 	uint64_t generation; /* changes when another server is adopted */
 	uint64_t tick_ns;    /* CLOCK_MONOTONIC of the last tick */
 	uint64_t boot_ns;    /* CLOCK_BOOTTIME of the last tick: the base of start_ns */

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The tree's working state behind the public struct mp_tree. Private to src/proc: meter.c feeds it
+ * with a source's records, tests with scripted ones.
+ */
+#pragma once
+
+#include <mmsperf/tree.h>
+
+#include "proc/target.h"
+
+/* What is remembered of a slot of the source, also after its process ended: children that were
+ * forked before and are seen later inherit from it. */
+struct mp_entry {
+	uint64_t start_ns;
+	uint32_t tgid;
+	int idx;       /* of tree.procs; -1: ended (folded), or not decided yet */
+	uint64_t tick; /* last tick at which the identity was seen */
+	enum mp_role role;
+	int model;
+	bool used, script;
+	bool pending; /* new in this tick, its role not decided yet */
+	uint32_t rec; /* pending: index of its record */
+};
+
+struct mp_growing {
+	struct mp_tree pub; /* first */
+	const struct mp_finder *finder;
+	struct mp_entry *entries;
+	size_t n_entries, cap_entries;
+	size_t cap_procs;
+	uint64_t root_start; /* identity of the root; 0: not seen yet */
+	bool has_server;     /* a model server frontend was seen under this root */
+	bool has_script;     /* a worker script was seen under this root */
+};
+
+void mp_growing_init(struct mp_growing *g, const struct mp_finder *f);
+void mp_growing_done(struct mp_growing *g);
+/* A new root was adopted (0: none now). Members stay until their records end. */
+void mp_growing_set_root(struct mp_growing *g, pid_t root);
+/* One tick's records. 0 or -ENOMEM. When the root has ended, pub.root is 0 afterwards. */
+int mp_growing_update(struct mp_growing *g, struct mp_source *s, const struct mp_rec *recs,
+		      size_t n);
+
+/* roles.c: pure decisions over the state above. */
+enum mp_role mp_role_decide(const struct mp_growing *g, const struct mp_rec *r, bool server,
+			    bool own_script, const struct mp_entry *parent, bool *ret_script);
+/* is_parent, worker slots and the frontend of the living. */
+void mp_roles_relate(struct mp_growing *g);
+struct mp_entry *mp_entry_parent(struct mp_growing *g, const struct mp_rec *r);
