@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Names a client asked for, parsed once for its view. Owns copies of the names and the parsed
+ * forms; the view is borrowed. Every name keeps its column, known or not.
+ */
+#include "sinks/agent_private.h"
+
+#include <mmsperf/cleanup.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void mp_subscription_done(struct mp_subscription *s)
+{
+	free(s->names);
+	free(s->sels);
+	*s = (struct mp_subscription){0};
+}
+
+/* Array and text in one block. names may point into s->names itself (a change of interval). */
+static const char **copy_names(const char *const *names, size_t n)
+{
+	size_t size = n * sizeof(char *), len;
+	const char **copy;
+	char *text;
+
+	for (size_t i = 0; i < n; i++)
+		size += strlen(names[i]) + 1;
+	copy = malloc(size ? size : 1);
+	if (!copy)
+		return NULL;
+	text = (char *)(copy + n);
+	for (size_t i = 0; i < n; i++) {
+		len = strlen(names[i]) + 1;
+		copy[i] = memcpy(text, names[i], len);
+		text += len;
+	}
+	return copy;
+}
+
+int mp_subscribe(struct mp_agent *a, struct mp_subscription *s, struct mp_view *v, const char *who,
+		 const char *const *names, size_t n)
+{
+	struct mp_subscription fresh = {.n = n};
+	int r = -ENOMEM;
+
+	fresh.names = copy_names(names, n);
+	fresh.sels = calloc(n ? n : 1, sizeof(*fresh.sels));
+	if (!fresh.names || !fresh.sels)
+		goto fail;
+	for (size_t i = 0; i < n; i++) {
+		const char *note = NULL;
+
+		r = mp_view_select(v, names[i], &fresh.sels[i], &note);
+		if (r < 0)
+			goto fail;
+		if (fresh.sels[i].known)
+			fresh.groups |= fresh.sels[i].groups;
+		if (!fresh.sels[i].known || note)
+			mp_agent_say_name(a, names[i], who, note, fresh.sels[i].known);
+	}
+	mp_subscription_done(s);
+	*s = fresh;
+	return 0;
+fail:
+	mp_subscription_done(&fresh);
+	return r;
+}
+
+void mp_subscription_line(const struct mp_subscription *s, struct mp_view *v, struct mp_buf *line)
+{
+	mp_buf_reset(line);
+	for (size_t i = 0; i < s->n; i++) {
+		struct mp_value value = {.valid = false};
+
+		if (s->sels[i].known)
+			value = mp_view_get(v, &s->sels[i]);
+		mp_proto_put_value(line, value);
+	}
+	mp_buf_append(line, "\n", 1);
+}
