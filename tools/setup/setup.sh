@@ -120,14 +120,14 @@ there() { # PROBE
 
 # --- Debian packages --------------------------------------------------------------------------------------------------------------
 packages() {
-	local p need package probe purpose lack=() why='' log=$build/setup-apt.log
-	declare -A lack_for=() must_for=()
+	local p need package probe purpose lack=() without=() why='' must=0 log=$build/setup-apt.log
 	while read -r p need package probe _ purpose; do
-		case $p in "$phase" | build | run) [ "$phase" = all ] || [ "$phase" = "$p" ] || continue ;; *) continue ;; esac
+		case $p in build | run) [ "$phase" = all ] || [ "$phase" = "$p" ] || continue ;; *) continue ;; esac
 		if ! there "$probe"; then
 			lack+=("$package")
-			lack_for[$purpose]+=" $package"
-			[ "$need" != must ] || must_for[$purpose]=1
+			[ "$need" != must ] || must=1
+			# The steps of the run phase say themselves what they miss.
+			[ "$p" = run ] || [[ " ${without[*]} " == *" $purpose "* ]] || without+=("$purpose")
 		fi
 	done <"$here/packages.txt"
 	[ ${#lack[@]} -gt 0 ] || return 0
@@ -155,13 +155,8 @@ packages() {
 		because "$log"
 	fi
 	warn "$why, and so not installed (as root: apt-get install --no-install-recommends ${lack[*]})"
-	for purpose in "${!lack_for[@]}"; do
-		if [ -n "${must_for[$purpose]-}" ]; then
-			failed 3 "${lack_for[$purpose]# } for $purpose"
-		else
-			missing+=("${lack_for[$purpose]# } for $purpose")
-		fi
-	done
+	missing+=("${without[@]}")
+	[ $must = 0 ] || status=3
 }
 
 # --- Python -----------------------------------------------------------------------------------------------------------------------
