@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""make bench: what our agent costs, beside its rivals. Prints every figure with the bar it is held to; the same in build/bench.json.
+
+Parts: server    a sample over the real model server beside psutil, and the time until the agent is ready
+       trees     a sample over synthetic trees of three sizes beside all rivals
+       crowd     the same sample with 50 and with 1,000 processes outside the tree
+       hooks     what a thread's and a process's life costs the watched and strangers
+       resolution  cpu_percent against the load's own clock, at 1 s and 10 ms
+"""
+import argparse
+import json
+import os
+import platform
+import signal
+import sys
+import time
+
+import burden
+import cost
+import resolution
+import server
+from harness import AGENT, ROOT, Agent, BenchError, Child, Tree, kernel_can_count
+from stats import median
+
+SIZES = [  # processes, threads, fds, background; bars: x floor, part of the reader's above-floor cost, x cheaper than upstream's, hot us
+    ((4, 4, 32, 50), 1.4, 1 / 2.5, 150, 1),
+    ((16, 8, 128, 200), 2.0, 1 / 2, 400, 4),
+    ((64, 16, 256, 1000), 3.5, 1 / 4, 1200, 20),
+]
+PARTS = ["server", "trees", "crowd", "hooks", "resolution"]
+begin = time.monotonic()
+
+
+def say(text):
+    print(f"[{time.monotonic() - begin:4.0f} s] {text}", flush=True)
+
+
+class Bars:
+    """Figures held to a bar."""
+
+    def __init__(self):
+        self.all = []
+
+    def add(self, name, value, op, bar, unit=""):
+        met = value is not None and (value <= bar if op == "<=" else value >= bar)
+        self.all.append({"name": name, "value": value, "op": op, "bar": bar, "unit": unit, "met": met})
+        shown = "not measured" if value is None else f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+        print(f"    {name:<62} {shown:>10} {unit:<3} {op} {bar:<7,.4g} {'met' if met else 'NOT MET'}", flush=True)
+
+
+def rivals_table(result):
+    rivals = result["rivals"]
+    floor, ours = rivals["floor"]["ns_per_sample"], rivals["ours"]["ns_per_sample"]
+    print(f"    {'':<18}{'us a sample':>12}{'x floor':>10}{'above it':>10}{'x ours':>10}{'samples':>10}")
+    for name, r in sorted(rivals.items(), key=lambda i: i[1]["ns_per_sample"]):
+        ns = r["ns_per_sample"]
+        print(f"    {name:<18}{ns / 1e3:>12,.1f}{ns / floor:>10,.2f}{(ns - floor) / 1e3:>10,.1f}{ns / ours:>10,.1f}{r['samples']:>10}")
+    if "hooks_ns_per_sample" in result:
+        print(f"    ours contains the hooks' run time: {result['hooks_ns_per_sample'] / 1e3:.2f} us a sample ("
+              + (", ".join(f"{n} {h['runs']} x {h['ns'] / h['runs']:.0f} ns" for n, h in result["hooks"].items()) or "no run") + ")")
+    if "snapshot" in result:
+        s = result["snapshot"]
+        print(f"    snapshot at 1 Hz, cold: {s['cold_ns'] / 1e3:.1f} us"
+              + (f"; hot loop: {s['hot_ns'] / 1e3:.2f} us" if s["hot_ns"] else ""))
+
+
+def ratios(result):
+    r = {n: v["ns_per_sample"] for n, v in result["rivals"].items()}
+    return r, r["floor"], r["ours"]
+
+
+def part_server(args, bars, data):
+    with server.model_server(args.workers) as frontend:
+        say(f"sample over the real server (frontend {frontend}, {args.workers} workers, idle), {args.seconds} s at 1 Hz, side by side")
+        result = cost.measure(frontend, args.seconds, say)
+        rivals_table(result)
+        data["server"] = result
+        r, _, ours = ratios(result)
+        for name, bar in ("psutil-lean", 6), ("psutil-as_dict", 60):
+            bars.add(f"server: {'lean psutil loop' if bar == 6 else 'psutil as_dict per process'} / ours",
+                     r[name] / ours if name in r else None, ">=", bar, "x")
+        starts = 3 if args.quick else 9
+        say(f"agent: {starts} starts until it answers")
+        times = []
+        for _ in range(starts):
+            with Agent(frontend, name="agent-ready") as agent:
+                times.append(agent.ready_s * 1000)
+        data["ready_ms"] = times
+        bars.add(f"agent ready, slowest of {starts} starts (median {median(times):.0f})", max(times), "<=", 300, "ms")
+
+
+def part_trees(args, bars, data):
+    for (p, t, f, b), x_floor, above, upstream, hot in SIZES:
+        size = f"{p}x{t}x{f}x{b}"
+        say(f"sample over a tree of {size} (processes x threads x fds x background), {args.seconds} s at 1 Hz, side by side")
+        with Tree(p, t, f, b) as tree:
+            result = cost.measure(tree.root, args.seconds, say, expect={
+                "sum_all_file_descriptors": p * f, "sum_all_threads": p * t, "total_workers": p - 2, "total_processes": p})
+        rivals_table(result)
+        data.setdefault("trees", {})[size] = result
+        r, floor, ours = ratios(result)
+        bars.add(f"{size}: ours / floor", ours / floor, "<=", x_floor, "x")
+        bars.add(f"{size}: ours above floor / lean C reader above floor", (ours - floor) / (r["reader"] - floor), "<=", above, "x")
+        bars.add(f"{size}: upstream's logic / ours", r["psutil-as_dict"] / ours if "psutil-as_dict" in r else None, ">=", upstream, "x")
+        snapshot = result.get("snapshot", {})
+        bars.add(f"{size}: snapshot, hot loop", snapshot["hot_ns"] / 1e3 if snapshot.get("hot_ns") else None, "<=", hot, "us")
+
+
+def part_crowd(args, bars, data):
+    seconds, rounds = (3, 2) if args.quick else (6, 10)
+    say(f"sample over 16x8x128 with 50 and 1,000 background processes in turn, {rounds} x {seconds} s each")
+
+    def extra():
+        return Child("crowd", [cost.BIN / "tree", 2, 1, 4, 950])
+
+    with Tree(16, 8, 128, 50) as tree:
+        few, many, floors = cost.background(extra, tree.root, seconds, rounds, say)
+    data["crowd"] = {"few_ns": few, "many_ns": many, "floor_ns": floors}
+    change = (median(many) / median(few) - 1) * 100
+    print(f"    {median(few) / 1e3:.1f} us and {median(many) / 1e3:.1f} us a sample")
+    bars.add("change of a sample's cost from 50 to 1,000 background processes", abs(change), "<=", 5, "%")
+
+
+def part_hooks(args, bars, data):
+    pairs = 6 if args.quick else args.pairs
+    say(f"lifecycle hooks: {pairs} pairs, agent off and on in turn")
+    result = data["hooks"] = burden.run(pairs, say)
+    print(f"    {'':<18}{'off us':>10}{'on us':>10}{'difference us, 95 % interval':>34}{'hooks ns':>10}")
+    for kind, r in result.items():
+        interval = f"{r['diff_ns'] / 1e3:+.3f} [{r['low_ns'] / 1e3:+.3f}, {r['high_ns'] / 1e3:+.3f}]"
+        hooks = ", ".join(f"{n} {ns:.0f}" for n, ns in r.get("hooks_ns", {}).items())
+        print(f"    {kind:<18}{r['off_ns'] / 1e3:>10.2f}{r['on_ns'] / 1e3:>10.2f}{interval:>34}{r.get('hook_ns', float('nan')):>10.0f}  {hooks}")
+    for kind, bar in ("member thread", 0.5), ("member fork", 1.5), ("stranger fork", 0.1), ("stranger thread", 0.1):
+        bars.add(f"{kind}: all-in cost of the hooks", result[kind]["diff_ns"] / 1e3, "<=", bar, "us")
+    for kind in result:
+        if "hook_ns" in result[kind]:
+            bars.add(f"{kind}: hooks' BPF run time", result[kind]["hook_ns"] / 1e3, "<=", 0.15, "us")
+
+
+def part_resolution(args, bars, data):
+    say("resolution of cpu_percent against the load's own clock")
+    data["resolution"] = resolution.run(2 if args.quick else 15, lambda text: None)
+    print(f"    {'':<26}{'interval':>9}{'true %':>10}{'readings':>20}{'median':>9}{'p99':>9}{'max':>9}  points off")
+    for r in data["resolution"]:
+        print(f"    {r['load']:<26}{r['interval_s']:>7} s{r['true']:>10.3f}{r['low']:>10.3f}{r['high']:>10.3f}"
+              f"{r['median']:>9.4f}{r['p99']:>9.4f}{r['max']:>9.4f}")
+    for r in data["resolution"]:
+        bars.add(f"resolution: {r['load']} at {r['interval_s']} s, p99 error", r["p99"], "<=", r["bar"], "pt")
+
+
+def main():
+    p = argparse.ArgumentParser(prog="tools/bench/bench.sh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--quick", action="store_true", help="a short look: 10 s windows, few pairs; no figure to quote")
+    p.add_argument("--seconds", type=int, help="length of a window (default 60, quick 10)")
+    p.add_argument("--pairs", type=int, default=60, help="off/on pairs of the hook test (default 60; at least 40 for a figure to quote)")
+    p.add_argument("--workers", type=int, default=4, help="workers of the real server (default 4)")
+    p.add_argument("--strict", action="store_true", help="exit 1 when a bar is not met")
+    p.add_argument("--output", default=str(ROOT / "build/bench.json"), help="default build/bench.json")
+    p.add_argument("part", nargs="*", help="parts to run (default all): " + " ".join(PARTS))
+    args = p.parse_args()
+    for part in args.part:
+        if part not in PARTS:
+            p.error(f"unknown part '{part}' (there are {', '.join(PARTS)})")
+    args.seconds = args.seconds or (10 if args.quick else 60)
+    if not AGENT.exists():
+        sys.exit("bench: no build/mmsperf-bpf: run 'make' first")
+    if not kernel_can_count():
+        say("not root: the agent stands on /proc, and the hooks' run time is not to be had")
+    bars = Bars()
+    data = {"version": 1, "started": int(time.time()), "quick": args.quick, "kernel": platform.release(), "cpus": cost.cpu_count(),
+            "load_at_start": os.getloadavg()[0]}
+    if data["load_at_start"] > 0.5:
+        say(f"the machine is busy (load {data['load_at_start']:.2f}): ratios within a run still hold, small differences do not")
+    failed = False
+    for part in args.part or PARTS:
+        try:
+            globals()["part_" + part](args, bars, data)
+        except BenchError as e:
+            failed = True
+            say(f"{part}: not measured: {e}")
+            data.setdefault("failed", {})[part] = str(e)
+    data["bars"] = bars.all
+    data["seconds"] = time.monotonic() - begin
+    tmp = args.output + ".tmp"
+    with open(tmp, "w") as f:
+        json.dump(data, f, indent=1)
+        f.write("\n")
+    os.replace(tmp, args.output)
+    met = sum(b["met"] for b in bars.all)
+    say(f"{met} of {len(bars.all)} bars met; all figures in {os.path.relpath(args.output)}")
+    sys.exit(1 if failed or (args.strict and met < len(bars.all)) else 0)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
