@@ -78,7 +78,7 @@ struct mp_load {
 	double *avg_ms, *p50_ms, *p90_ms, *p99_ms;
 	double *concurrency; /* users at work, summed over executions and hosts */
 	double samples, failed;
-	double unreadable; /* lines that were no request: counted, not used */
+	double unreadable;             /* lines that were no request: counted, not used */
 	struct mp_label_stats *labels; /* total ("") first, then by name */
 	size_t n_labels;
 	struct mp_bin *bins;
@@ -127,7 +127,7 @@ struct mp_run {
 	bool stopped;    /* by hand */
 	bool unfinished; /* read from a run that never reached mp_store_publish() */
 	bool foreign;    /* made from a folder bzt left, without run.json */
-	char *server; /* one line: what was measured */
+	char *server;    /* one line: what was measured */
 	struct mp_suite_result *suites;
 	size_t n_suites;
 };
@@ -196,3 +196,9 @@ struct mp_reduced {
 int mp_series_reduce(const double *ts, const double *v, size_t n, size_t max_rows,
 		     struct mp_reduced *ret);
 void mp_reduced_done(struct mp_reduced *r);
+
+/* True for a total that only grows (CPU seconds, bytes and operations since the beginning). */
+bool mp_series_is_counter(const struct mp_series *s);
+/* Growth a second between neighbours; NaN where there is none (first row, restart). Caller frees.
+ */
+int mp_series_rate(const double *ts, const double *v, size_t n, double **ret_rate);

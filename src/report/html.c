@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The run page: one self-contained file. Everything in words and tables is plain HTML written
+ * here, so the page reads without a script (Jenkins forbids them), in print and by a screen
+ * reader; the script adds charts, filters and local times. Links are relative to the run folder;
+ * the script corrects them where the page was opened through a link in the folder above it.
+ */
+#include <mmsperf/report.h>
+
+#include <mmsperf/fs.h>
+#include <mmsperf/str.h>
+
+#include "report/assets.h"
+#include "report/html.h"
+#include "results/text.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+void mp_html_text(struct mp_buf *b, const char *s)
+{
+	_cleanup_free_ char *clean = s ? mp_text_clean(s, true) : NULL;
+
+	if (s && !clean)
+		b->failed = true;
+	for (const char *p = clean; p && *p;) {
+		size_t n = strcspn(p, "&<>\"'");
+
+		mp_buf_append(b, p, n);
+		p += n;
+		switch (*p) {
+		case '&':
+			mp_buf_puts(b, "&amp;");
+			break;
+		case '<':
+			mp_buf_puts(b, "&lt;");
+			break;
+		case '>':
+			mp_buf_puts(b, "&gt;");
+			break;
+		case '"':
+			mp_buf_puts(b, "&quot;");
+			break;
+		case '\'':
+			mp_buf_puts(b, "&#39;");
+			break;
+		default:
+			return;
+		}
+		p++;
+	}
+}
+
+void mp_html_seconds(struct mp_buf *b, double s)
+{
+	char text[32];
+
+	if (!isfinite(s))
+		mp_buf_puts(b, "–");
+	else if (s < 0.001 && s > 0)
+		mp_buf_printf(b, "%.2f ms", s * 1000);
+	else if (s < 0.0995)
+		mp_buf_printf(b, "%.3g ms", s * 1000);
+	else if (s < 0.9995)
+		mp_buf_printf(b, "%.0f ms", s * 1000);
+	else if (s < 99.5)
+		mp_buf_printf(b, "%.3g s", s);
+	else
+		mp_buf_printf(b, "%s", mp_format_elapsed(text, sizeof(text), s));
+}
+
+void mp_html_number(struct mp_buf *b, double v)
+{
+	char digits[64];
+	size_t n;
+
+	if (!isfinite(v)) {
+		mp_buf_puts(b, "–");
+		return;
+	}
+	if (fabs(v) < 1000) {
+		mp_buf_printf(b, fabs(v - round(v)) < 1e-9 ? "%.0f" : "%.3g", v);
+		return;
+	}
+	n = (size_t)snprintf(digits, sizeof(digits), "%.0f", fabs(v));
+	if (v < 0)
+		mp_buf_puts(b, "-");
+	for (size_t i = 0; i < n && n < sizeof(digits); i++) {
+		mp_buf_append(b, &digits[i], 1);
+		if ((n - i - 1) % 3 == 0 && i + 1 < n)
+			mp_buf_puts(b, ",");
+	}
+}
+
+void mp_html_time(struct mp_buf *b, double epoch_s)
+{
+	time_t t = (time_t)epoch_s;
+	char text[48], iso[48];
+	struct tm tm;
+
+	if (epoch_s <= 0 || !gmtime_r(&t, &tm)) {
+		mp_buf_puts(b, "–");
+		return;
+	}
+	(void)strftime(iso, sizeof(iso), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	(void)strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &tm);
+	mp_buf_printf(b, "<time datetime=\"%s\" title=\"%s\">%s</time>", iso, text, text);
+}
+
+/* Signs beside colours: a verdict must read in black and white, too. */
+static const char *const signs[_MP_VERDICT_MAX] = {
+	[MP_PASSED] = "✓",
+	[MP_SKIPPED] = "–",
+	[MP_FAILED] = "✗",
+	[MP_ERROR] = "!",
+};
+
+void mp_html_chip(struct mp_buf *b, enum mp_verdict v)
+{
+	mp_buf_printf(b, "<span class=\"chip v-%s\"><span aria-hidden=\"true\">%s</span> %s</span>",
+		      mp_verdict_name(v), signs[v], mp_verdict_name(v));
+}
+
+const char *mp_html_suite_dir(const struct mp_run *r, const struct mp_suite_result *s, char *buf,
+			      size_t size)
+{
+	size_t n = strlen(r->dir);
+
+	buf[0] = '\0';
+	if (!s->dir)
+		return buf;
+	if (!strncmp(s->dir, r->dir, n) && (s->dir[n] == '/' || !s->dir[n]))
+		(void)snprintf(buf, size, "%s%s", s->dir[n] ? s->dir + n + 1 : "",
+			       s->dir[n] ? "/" : "");
+	else
+		(void)snprintf(buf, size, "%s/", s->dir);
+	return buf;
+}
+
+static const char *plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+struct totals {
+	size_t verdict[_MP_VERDICT_MAX], cases, failed_cases;
+	double samples, failed;
+	const char *rung, *rung_why;
+	bool rungs_differ, incomplete;
+};
+
+static struct totals sum_up(const struct mp_run *r)
+{
+	struct totals t = {0};
+
+	for (size_t i = 0; i < r->n_suites; i++) {
+		const struct mp_suite_result *s = &r->suites[i];
+
+		t.verdict[s->verdict]++;
+		t.cases += s->n_cases;
+		for (size_t k = 0; k < s->n_cases; k++)
+			t.failed_cases += s->cases[k].verdict >= MP_FAILED;
+		t.samples += s->load.samples;
+		t.failed += s->load.failed;
+		t.incomplete |= s->incomplete;
+		if (s->rung && t.rung && strcmp(s->rung, t.rung))
+			t.rungs_differ = true;
+		if (s->rung && !t.rung) {
+			t.rung = s->rung;
+			t.rung_why = s->rung_why;
+		}
+	}
+	return t;
+}
+
+/* The verdict as a sentence: what a person would say who was asked "how did it go?". */
+static void write_headline(struct mp_buf *b, const struct mp_run *r, const struct totals *t)
+{
+	size_t bad = t->verdict[MP_FAILED] + t->verdict[MP_ERROR];
+
+	if (r->unfinished)
+		mp_buf_puts(b, "This run did not finish: what was measured until then is shown");
+	else if (r->stopped)
+		mp_buf_puts(b, "Stopped by hand");
+	else if (!r->n_suites)
+		mp_buf_puts(b, "No suite was run");
+	else if (bad && t->verdict[MP_FAILED] == 0)
+		mp_buf_printf(b, "%zu of %zu suite%s could not be judged", bad, r->n_suites,
+			      plural(r->n_suites));
+	else if (bad)
+		mp_buf_printf(b, "%zu of %zu suite%s failed", bad, r->n_suites,
+			      plural(r->n_suites));
+	else if (t->cases && r->n_suites == 1)
+		mp_buf_printf(b, t->cases == 1 ? "The criterion holds" : "All %zu criteria hold",
+			      t->cases);
+	else if (t->cases)
+		mp_buf_printf(b, "Nothing failed: all %zu criteri%s of %zu suite%s hold", t->cases,
+			      t->cases == 1 ? "on" : "a", t->verdict[MP_PASSED],
+			      plural(t->verdict[MP_PASSED]));
+	else
+		mp_buf_puts(b, "Recorded, nothing to judge: no suite has criteria");
+}
+
+static void write_reasons(struct mp_buf *b, const struct mp_run *r)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < r->n_suites; i++) {
+		const struct mp_suite_result *s = &r->suites[i];
+
+		if (s->verdict != MP_FAILED && s->verdict != MP_ERROR)
+			continue;
+		if (!any)
+			mp_buf_puts(b, "<ul class=\"reasons\">\n");
+		any = true;
+		mp_buf_printf(b, "<li><a href=\"#suite-%zu\">", i);
+		mp_html_text(b, s->name);
+		mp_buf_puts(b, "</a> ");
+		mp_html_text(b, s->reason ? s->reason : mp_verdict_name(s->verdict));
+		for (size_t k = 0, shown = 0; k < s->n_cases && shown < 3; k++) {
+			if (s->cases[k].verdict < MP_FAILED)
+				continue;
+			mp_buf_puts(b, shown++ ? ", <q>" : ": <q>");
+			mp_html_text(b, s->cases[k].name);
+			mp_buf_puts(b, "</q>");
+		}
+		mp_buf_puts(b, "</li>\n");
+	}
+	if (any)
+		mp_buf_puts(b, "</ul>\n");
+}
+
+static void fact(struct mp_buf *b, const char *term)
+{
+	mp_buf_printf(b, "<div><dt>%s</dt><dd>", term);
+}
+
+static void fact_text(struct mp_buf *b, const char *term, const char *value)
+{
+	if (!value || !*value)
+		return;
+	fact(b, term);
+	mp_html_text(b, value);
+	mp_buf_puts(b, "</dd></div>\n");
+}
+
+static void write_facts(struct mp_buf *b, const struct mp_run *r, const struct totals *t)
+{
+	char text[32];
+
+	mp_buf_puts(b, "<dl class=\"facts\">\n");
+	fact(b, "Suites");
+	mp_buf_printf(b, "%zu", r->n_suites);
+	for (int v = MP_PASSED; v < _MP_VERDICT_MAX; v++)
+		if (t->verdict[v] && t->verdict[v] < r->n_suites)
+			mp_buf_printf(b, " <small class=\"v-%s\">%zu %s</small>",
+				      mp_verdict_name(v), t->verdict[v], mp_verdict_name(v));
+	mp_buf_puts(b, "</dd></div>\n");
+	fact(b, "Criteria");
+	mp_buf_printf(b, "%zu", t->cases);
+	if (t->failed_cases)
+		mp_buf_printf(b, " <small class=\"v-failed\">%zu failed</small>", t->failed_cases);
+	mp_buf_puts(b, "</dd></div>\n");
+	fact(b, "Requests");
+	mp_html_number(b, t->samples);
+	if (t->failed > 0) {
+		mp_buf_puts(b, " <small class=\"v-failed\">");
+		mp_html_number(b, t->failed);
+		mp_buf_puts(b, " failed</small>");
+	}
+	mp_buf_puts(b, "</dd></div>\n");
+	fact(b, "Duration");
+	mp_buf_puts(b, mp_format_elapsed(text, sizeof(text), r->duration_s));
+	mp_buf_puts(b, "</dd></div>\n");
+	fact(b, "Started");
+	mp_html_time(b, r->started_s);
+	mp_buf_puts(b, "</dd></div>\n");
+	fact_text(b, "Environment", r->env);
+	fact_text(b, "Commit", r->commit);
+	fact_text(b, "Server", r->server);
+	if (t->rung) {
+		fact(b, "Measured by");
+		mp_html_text(b, t->rungs_differ ? "different ways, see each suite" : t->rung);
+		if (t->rung_why && *t->rung_why && !t->rungs_differ) {
+			mp_buf_puts(b, " <small>");
+			mp_html_text(b, t->rung_why);
+			mp_buf_puts(b, "</small>");
+		}
+		mp_buf_puts(b, "</dd></div>\n");
+	}
+	mp_buf_puts(b, "</dl>\n");
+}
+
+static const struct mp_label_stats *total_of(const struct mp_suite_result *s)
+{
+	return s->n_labels && !*s->labels[0].label ? &s->labels[0] : NULL;
+}
+
+static void cell_number(struct mp_buf *b, double v)
+{
+	mp_buf_puts(b, "<td class=\"n\">");
+	mp_html_number(b, v);
+	mp_buf_puts(b, "</td>");
+}
+
+static void cell_seconds(struct mp_buf *b, double v)
+{
+	mp_buf_puts(b, "<td class=\"n\">");
+	mp_html_seconds(b, v);
+	mp_buf_puts(b, "</td>");
+}
+
+static void write_suite_row(struct mp_buf *b, const struct mp_run *r, size_t i)
+{
+	const struct mp_suite_result *s = &r->suites[i];
+	const struct mp_label_stats *t = total_of(s);
+	size_t failed = 0;
+	char text[32];
+
+	for (size_t k = 0; k < s->n_cases; k++)
+		failed += s->cases[k].verdict >= MP_FAILED;
+	mp_buf_printf(b, "<tr data-suite=\"%zu\" data-verdict=\"%s\"><td>", i,
+		      mp_verdict_name(s->verdict));
+	mp_html_chip(b, s->verdict);
+	mp_buf_printf(b, "</td><th scope=\"row\"><a href=\"#suite-%zu\">", i);
+	mp_html_text(b, s->name);
+	mp_buf_puts(b, "</a>");
+	if (s->incomplete)
+		mp_buf_puts(b, " <small class=\"note\">incomplete</small>");
+	mp_buf_puts(b, "</th><td class=\"n\">");
+	if (failed)
+		mp_buf_printf(b, "%zu of %zu failed", failed, s->n_cases);
+	else
+		mp_buf_printf(b, s->n_cases ? "%zu" : "none", s->n_cases);
+	mp_buf_printf(b, "</td><td class=\"n\">%s</td>",
+		      mp_format_elapsed(text, sizeof(text), s->duration_s));
+	cell_number(b, t ? t->samples : NAN);
+	cell_number(b, t ? t->throughput : NAN);
+	cell_seconds(b, t ? t->p50_s : NAN);
+	cell_seconds(b, t ? t->p90_s : NAN);
+	cell_seconds(b, t ? t->p99_s : NAN);
+	mp_buf_printf(b, "<td class=\"n%s\">", t && t->failed > 0 ? " bad" : "");
+	if (t && t->samples > 0)
+		mp_buf_printf(b, t->failed > 0 ? "%.3g %%" : "%.0f", 100 * t->failed / t->samples);
+	else
+		mp_buf_puts(b, "–");
+	mp_buf_puts(b, "</td></tr>\n");
+}
+
+static void write_suites(struct mp_buf *b, const struct mp_run *r)
+{
+	mp_buf_puts(
+		b,
+		"<section class=\"card\" id=\"suites\" aria-labelledby=\"suites-h\">\n"
+		"<div class=\"bar\"><h2 id=\"suites-h\">Suites</h2>"
+		"<div id=\"filter\" hidden></div></div>\n"
+		"<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-labelledby=\"suites-h\">"
+		"<table class=\"grid\" id=\"suite-table\"><thead><tr><th scope=\"col\">Verdict</th>"
+		"<th scope=\"col\">Suite</th><th scope=\"col\" class=\"n\">Criteria</th>"
+		"<th scope=\"col\" class=\"n\">Duration</th><th scope=\"col\" class=\"n\">Requests</th>"
+		"<th scope=\"col\" class=\"n\">Per second</th><th scope=\"col\" class=\"n\">p50</th>"
+		"<th scope=\"col\" class=\"n\">p90</th><th scope=\"col\" class=\"n\">p99</th>"
+		"<th scope=\"col\" class=\"n\">Errors</th></tr></thead><tbody>\n");
+	for (size_t i = 0; i < r->n_suites; i++)
+		write_suite_row(b, r, i);
+	mp_buf_puts(
+		b,
+		"</tbody></table></div>\n<p id=\"no-match\" hidden>No suite matches.</p></section>\n");
+}
+
+/* Open at the start: the first that needs a look, else the first that has something to show. */
+static size_t first_of_interest(const struct mp_run *r)
+{
+	for (size_t i = 0; i < r->n_suites; i++)
+		if (r->suites[i].verdict >= MP_FAILED)
+			return i;
+	for (size_t i = 0; i < r->n_suites; i++)
+		if (r->suites[i].load.n || r->suites[i].metrics.rows)
+			return i;
+	return 0;
+}
+
+static void put_asset(struct mp_buf *b, enum mp_asset_id id)
+{
+	struct mp_asset a = mp_asset_get(id);
+
+	mp_buf_append(b, a.data, a.len);
+}
+
+static void write_head(struct mp_buf *b, const struct mp_run *r)
+{
+	mp_buf_puts(b, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+		       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+		       "<meta name=\"color-scheme\" content=\"light dark\">\n"
+		       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+		       "style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\">\n"
+		       "<link rel=\"icon\" href=\"data:,\">\n<title>");
+	mp_buf_printf(b, "%s %s", signs[r->verdict], mp_verdict_name(r->verdict));
+	if (r->env && *r->env) {
+		mp_buf_puts(b, " · ");
+		mp_html_text(b, r->env);
+		mp_buf_puts(b, " · ");
+		mp_html_text(b, r->commit);
+	}
+	mp_buf_puts(b, " · mmsperf-bpf</title>\n<style>\n");
+	put_asset(b, MP_ASSET_UPLOT_CSS);
+	mp_buf_puts(b, "\n");
+	put_asset(b, MP_ASSET_CSS);
+	mp_buf_puts(b, "</style>\n</head>\n");
+}
+
+static void write_body(struct mp_buf *b, const struct mp_run *r)
+{
+	const struct totals t = sum_up(r);
+	size_t open = first_of_interest(r);
+
+	mp_buf_puts(
+		b,
+		"<body>\n<a class=\"skip\" href=\"#suites\">Skip to the suites</a>\n"
+		"<header class=\"top\"><span class=\"brand\">mmsperf-bpf</span>"
+		"<span class=\"sub\">performance run</span><span class=\"tools\" id=\"tools\"></span>"
+		"</header>\n<main>\n");
+	mp_buf_printf(
+		b,
+		"<section class=\"hero v-%s\" aria-labelledby=\"headline\">\n<div class=\"verdict\">"
+		"<span class=\"badge\"><span aria-hidden=\"true\">%s</span> %s</span>"
+		"<h1 id=\"headline\">",
+		mp_verdict_name(r->verdict), signs[r->verdict], mp_verdict_name(r->verdict));
+	write_headline(b, r, &t);
+	mp_buf_puts(b, "</h1></div>\n");
+	write_reasons(b, r);
+	if (t.incomplete)
+		mp_buf_puts(b, "<p class=\"note\">At least one suite ended before its load did; "
+			       "whatever was measured is shown.</p>\n");
+	write_facts(b, r, &t);
+	mp_buf_puts(b, "</section>\n");
+	if (!mp_asset_get(MP_ASSET_UPLOT_JS).len)
+		mp_buf_puts(
+			b, "<p class=\"note card\">No charts: this program was built without uPlot "
+			   "(tools/setup/uplot.sh). The tables are complete.</p>\n");
+	mp_buf_puts(b, "<noscript><p class=\"note card\">Scripts are off: the tables are complete, "
+		       "charts need a script.</p></noscript>\n");
+	write_suites(b, r);
+	for (size_t i = 0; i < r->n_suites; i++)
+		mp_html_suite(b, r, i, i == open);
+	mp_buf_puts(b, "</main>\n<footer class=\"foot\">Written by mmsperf-bpf " MP_VERSION
+		       " · <a href=\"junit.xml\" data-file>junit.xml</a>");
+	if (!r->foreign)
+		mp_buf_puts(b, " · <a href=\"run.json\" data-file>run.json</a>");
+	mp_buf_puts(b, "</footer>\n");
+}
+
+static int write_page(struct mp_buf *b, const struct mp_run *r)
+{
+	int k;
+
+	write_head(b, r);
+	write_body(b, r);
+	mp_buf_puts(b, "<script type=\"application/json\" id=\"data\">");
+	k = mp_json_page(b, r);
+	mp_buf_puts(b, "</script>\n<script>\n");
+	put_asset(b, MP_ASSET_UPLOT_JS);
+	mp_buf_puts(b, "\n");
+	put_asset(b, MP_ASSET_CHARTS_JS);
+	mp_buf_puts(b, "\n");
+	put_asset(b, MP_ASSET_PAGE_JS);
+	mp_buf_puts(b, "</script>\n</body>\n</html>\n");
+	return k < 0 ? k : b->failed ? -ENOMEM : 0;
+}
+
+int mp_report_html(const struct mp_run *r, struct mp_diag *d)
+{
+	static const char *const files[] = {"junit.html", "performance_results.html"};
+	_cleanup_buf_ struct mp_buf b = {0};
+	int k = write_page(&b, r);
+
+	if (k < 0)
+		return mp_diag_set(d, k, r->dir, 0, 0, "the page cannot be made: %s", strerror(-k));
+	for (size_t i = 0; i < ARRAY_SIZE(files) && !k; i++) {
+		_cleanup_free_ char *path = mp_path_join(r->dir, files[i]);
+
+		k = path ? mp_write_file(path, b.s, b.len, 0644) : -ENOMEM;
+		if (k < 0)
+			(void)mp_diag_set(d, k, path, 0, 0, "cannot be written: %s", strerror(-k));
+	}
+	return k;
+}

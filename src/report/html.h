@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Pieces of the run page; private to src/report. */
+#pragma once
+
+#include <mmsperf/report.h>
+#include <mmsperf/str.h>
+
+/* Appends foreign text, escaped for element content and quoted attributes alike. NULL: nothing. */
+void mp_html_text(struct mp_buf *b, const char *s);
+/* "1.2 s", "340 ms", "—" for NaN: seconds as people write them. */
+void mp_html_seconds(struct mp_buf *b, double s);
+/* "12,345" or "0.31": a count or a rate. */
+void mp_html_number(struct mp_buf *b, double v);
+/* <time> element: UTC in the text, the page's script shows it in local time. */
+void mp_html_time(struct mp_buf *b, double epoch_s);
+/* "✓ passed" as a chip. */
+void mp_html_chip(struct mp_buf *b, enum mp_verdict v);
+/* One suite's section: verdict, criteria, charts' place, labels, distribution, artifacts. */
+void mp_html_suite(struct mp_buf *b, const struct mp_run *r, size_t index, bool open);
+/* The suite's folder relative to the run's with a trailing '/', "" for the run's own folder. */
+const char *mp_html_suite_dir(const struct mp_run *r, const struct mp_suite_result *s, char *buf,
+			      size_t size);
+/* The page's data for its charts: one JSON object, safe inside <script>. */
+int mp_json_page(struct mp_buf *b, const struct mp_run *r);

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One suite's section of the run page: verdict and reason, its criteria, the place of its charts,
+ * statistics by label, latency distribution, slowest requests, how it was measured, its files.
+ * Renders; computes nothing. Called by html.c.
+ */
+#include "report/html.h"
+
+#include <mmsperf/cleanup.h>
+
+#include <dirent.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_FILES 200
+
+static void cell_seconds(struct mp_buf *b, double s)
+{
+	mp_buf_puts(b, "<td class=\"n\">");
+	mp_html_seconds(b, s);
+	mp_buf_puts(b, "</td>");
+}
+
+static void cell_number(struct mp_buf *b, double v)
+{
+	mp_buf_puts(b, "<td class=\"n\">");
+	mp_html_number(b, v);
+	mp_buf_puts(b, "</td>");
+}
+
+static bool is_duration(const char *metric)
+{
+	return metric && (!strncmp(metric, "avg-", 4) || !strncmp(metric, "stdev-", 6) ||
+			  (metric[0] == 'p' && metric[1] >= '0' && metric[1] <= '9'));
+}
+
+/* A threshold or an observed value in the unit of what the case watches. */
+static void case_value(struct mp_buf *b, const struct mp_case *c, double v)
+{
+	enum mp_unit unit = c->metric ? mp_metric_unit(c->metric) : MP_UNIT_NONE;
+	size_t n = c->metric ? strlen(c->metric) : 0;
+
+	if (!isfinite(v)) {
+		mp_buf_puts(b, "–");
+	} else if (is_duration(c->metric)) {
+		mp_html_seconds(b, v);
+	} else if (unit == MP_UNIT_BYTES && fabs(v) >= 1e6) {
+		mp_buf_printf(b, "%.4g MB", v / 1e6);
+	} else {
+		mp_html_number(b, v);
+		if (unit == MP_UNIT_PERCENT || (n && c->metric[n - 1] == '%'))
+			mp_buf_puts(b, " %");
+		else if (unit == MP_UNIT_SECONDS)
+			mp_buf_puts(b, " s");
+	}
+}
+
+static void write_case(struct mp_buf *b, const struct mp_case *c, size_t index)
+{
+	mp_buf_printf(b, "<tr data-verdict=\"%s\" data-case=\"%zu\"><td>",
+		      mp_verdict_name(c->verdict), index);
+	mp_html_chip(b, c->verdict);
+	mp_buf_puts(b, "</td><th scope=\"row\">");
+	mp_html_text(b, c->name);
+	if (c->message) {
+		mp_buf_puts(b, "<div class=\"msg\">");
+		mp_html_text(b, c->message);
+		mp_buf_puts(b, "</div>");
+	}
+	mp_buf_puts(b, "</th><td class=\"n\">");
+	if (c->verdict == MP_FAILED || isfinite(c->observed))
+		case_value(b, c, c->observed);
+	else
+		mp_buf_puts(b, "–");
+	mp_buf_puts(b, "</td><td class=\"n\">");
+	if (c->op && isfinite(c->threshold)) {
+		/* what fails it, turned round: what it had to be */
+		mp_buf_puts(b, c->op == '>' ? "≤ " : c->op == '<' ? "≥ " : "≠ ");
+		case_value(b, c, c->threshold);
+	} else {
+		mp_buf_puts(b, "–");
+	}
+	mp_buf_puts(b, "</td><td class=\"n\">");
+	if (c->verdict == MP_FAILED && c->time_s > 0) {
+		mp_buf_puts(b, "after ");
+		mp_html_seconds(b, c->time_s);
+	} else {
+		mp_buf_puts(b, "–");
+	}
+	mp_buf_puts(b, "</td></tr>\n");
+}
+
+static void write_cases(struct mp_buf *b, const struct mp_suite_result *s)
+{
+	if (!s->n_cases) {
+		mp_buf_puts(
+			b,
+			"<p class=\"note\">No criteria: this suite is recorded, not judged.</p>\n");
+		return;
+	}
+	mp_buf_puts(
+		b,
+		"<h3>Criteria</h3>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+		"aria-label=\"Criteria\"><table class=\"grid cases\"><thead><tr><th scope=\"col\">"
+		"Verdict</th><th scope=\"col\">Fails when</th><th scope=\"col\" class=\"n\">Observed"
+		"</th><th scope=\"col\" class=\"n\">Allowed</th><th scope=\"col\" class=\"n\">Broken"
+		"</th></tr></thead><tbody>\n");
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < s->n_cases; i++)
+			if ((s->cases[i].verdict >= MP_FAILED) == (pass == 0))
+				write_case(b, &s->cases[i], i);
+	mp_buf_puts(b, "</tbody></table></div>\n");
+}
+
+static void write_labels(struct mp_buf *b, const struct mp_suite_result *s)
+{
+	if (!s->n_labels)
+		return;
+	mp_buf_puts(
+		b,
+		"<h3>Requests by label</h3>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+		"aria-label=\"Requests by label\"><table class=\"grid\"><thead><tr>"
+		"<th scope=\"col\">Label</th><th scope=\"col\" class=\"n\">Requests</th>"
+		"<th scope=\"col\" class=\"n\">Failed</th><th scope=\"col\" class=\"n\">Per second</th>"
+		"<th scope=\"col\" class=\"n\">Mean</th><th scope=\"col\" class=\"n\">p50</th>"
+		"<th scope=\"col\" class=\"n\">p90</th><th scope=\"col\" class=\"n\">p95</th>"
+		"<th scope=\"col\" class=\"n\">p99</th><th scope=\"col\" class=\"n\">Max</th>"
+		"<th scope=\"col\" class=\"n\">Std. dev.</th></tr></thead><tbody>\n");
+	for (size_t i = 0; i < s->n_labels; i++) {
+		const struct mp_label_stats *l = &s->labels[i];
+
+		mp_buf_printf(b, "<tr%s><th scope=\"row\">", *l->label ? "" : " class=\"total\"");
+		mp_html_text(b, *l->label ? l->label : "All requests");
+		mp_buf_puts(b, "</th>");
+		cell_number(b, l->samples);
+		mp_buf_printf(b, "<td class=\"n%s\">", l->failed > 0 ? " bad" : "");
+		mp_html_number(b, l->failed);
+		mp_buf_puts(b, "</td>");
+		cell_number(b, l->throughput);
+		cell_seconds(b, l->avg_s);
+		cell_seconds(b, l->p50_s);
+		cell_seconds(b, l->p90_s);
+		cell_seconds(b, l->p95_s);
+		cell_seconds(b, l->p99_s);
+		cell_seconds(b, l->max_s);
+		cell_seconds(b, l->stdev_s);
+		mp_buf_puts(b, "</tr>\n");
+	}
+	mp_buf_puts(b, "</tbody></table></div>\n");
+}
+
+static void write_distribution(struct mp_buf *b, const struct mp_suite_result *s)
+{
+	double top = 0;
+
+	if (s->load.n_bins < 2)
+		return;
+	for (size_t i = 0; i < s->load.n_bins; i++)
+		top = fmax(top, s->load.bins[i].count);
+	mp_buf_puts(
+		b,
+		"<div class=\"half\"><h3>Latency distribution</h3>\n<div class=\"bins\" role=\"img\" "
+		"aria-label=\"Histogram of response times\">\n");
+	for (size_t i = 0; i < s->load.n_bins; i++) {
+		const struct mp_bin *bin = &s->load.bins[i];
+		double share = 100 * bin->count / s->load.samples;
+
+		mp_buf_printf(
+			b,
+			"<i style=\"height:%.1f%%\" title=\"%g to %g ms: %.0f request%s (%.2g %%)\">"
+			"</i>",
+			bin->count > 0 ? fmax(100 * bin->count / top, 0.8) : 0, bin->from_ms,
+			bin->to_ms, bin->count, bin->count == 1 ? "" : "s", share);
+	}
+	mp_buf_puts(b, "</div><div class=\"bins-x\"><span>");
+	mp_html_seconds(b, s->load.bins[0].from_ms / 1000);
+	mp_buf_puts(b, "</span><span>");
+	mp_html_seconds(b, s->load.bins[s->load.n_bins / 2].from_ms / 1000);
+	mp_buf_puts(b, "</span><span>");
+	mp_html_seconds(b, s->load.bins[s->load.n_bins - 1].to_ms / 1000);
+	mp_buf_puts(b, "</span></div></div>\n");
+}
+
+static void write_slow(struct mp_buf *b, const struct mp_suite_result *s)
+{
+	size_t n = s->load.n_slow < 10 ? s->load.n_slow : 10;
+
+	if (!n)
+		return;
+	mp_buf_puts(
+		b,
+		"<div class=\"half\"><h3>Slowest requests</h3>\n<div class=\"scroll\" tabindex=\"0\" "
+		"role=\"region\" aria-label=\"Slowest requests\"><table class=\"grid\"><thead><tr>"
+		"<th scope=\"col\" class=\"n\">Time</th><th scope=\"col\">Label</th><th scope=\"col\">"
+		"Code</th><th scope=\"col\" class=\"n\">When</th></tr></thead><tbody>\n");
+	for (size_t i = 0; i < n; i++) {
+		const struct mp_slow *r = &s->load.slow[i];
+
+		mp_buf_puts(b, "<tr>");
+		cell_seconds(b, r->ms / 1000);
+		mp_buf_puts(b, "<td>");
+		mp_html_text(b, r->label);
+		mp_buf_printf(b, "</td><td%s>", r->failed ? " class=\"bad\"" : "");
+		mp_html_text(b, *r->code ? r->code : r->failed ? "failed" : "ok");
+		mp_buf_puts(b, "</td><td class=\"n\">");
+		mp_buf_printf(b, "%.1f s", r->ts - s->load_s);
+		mp_buf_puts(b, "</td></tr>\n");
+	}
+	mp_buf_puts(b, "</tbody></table></div></div>\n");
+}
+
+/* Bytes outside RFC 3986's unreserved set are escaped, so a hostile file name stays one link. */
+static void put_href(struct mp_buf *b, const char *s)
+{
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		    strchr("-._~/", c))
+			mp_buf_append(b, s, 1);
+		else
+			mp_buf_printf(b, "%%%02X", c);
+	}
+}
+
+static int only_files(const struct dirent *e)
+{
+	return e->d_name[0] != '.' && e->d_type != DT_DIR && strcmp(e->d_name, "junit.html") &&
+	       strcmp(e->d_name, "performance_results.html");
+}
+
+static void write_files(struct mp_buf *b, const struct mp_run *r, const struct mp_suite_result *s)
+{
+	struct dirent **e = NULL;
+	char dir[4096];
+	int n;
+
+	n = s->dir ? scandir(s->dir, &e, only_files, alphasort) : -1;
+	if (n <= 0) {
+		free(e);
+		return;
+	}
+	(void)mp_html_suite_dir(r, s, dir, sizeof(dir));
+	mp_buf_puts(b, "<h3>Files</h3>\n<ul class=\"files\">");
+	for (int i = 0; i < n; i++) {
+		if (i < MAX_FILES) {
+			mp_buf_puts(b, "<li><a data-file href=\"");
+			put_href(b, dir);
+			put_href(b, e[i]->d_name);
+			mp_buf_puts(b, "\">");
+			mp_html_text(b, e[i]->d_name);
+			mp_buf_puts(b, "</a></li>");
+		}
+		free(e[i]);
+	}
+	free(e);
+	if (n > MAX_FILES)
+		mp_buf_printf(b, "<li>and %d more in the folder</li>", n - MAX_FILES);
+	mp_buf_puts(b, "</ul>\n");
+}
+
+static void write_provenance(struct mp_buf *b, const struct mp_suite_result *s)
+{
+	mp_buf_puts(b, "<p class=\"prov\">");
+	if (s->rung) {
+		mp_buf_puts(b, "Metrics by <b>");
+		mp_html_text(b, s->rung);
+		mp_buf_puts(b, "</b>");
+		if (s->rung_why && *s->rung_why) {
+			mp_buf_puts(b, " (no higher one: ");
+			mp_html_text(b, s->rung_why);
+			mp_buf_puts(b, ")");
+		}
+		mp_buf_puts(b, ". ");
+	}
+	if (s->path) {
+		mp_buf_puts(b, "Suite <code>");
+		mp_html_text(b, s->path);
+		mp_buf_puts(b, "</code>. ");
+	}
+	if (s->started_s > 0) {
+		mp_buf_puts(b, "Started ");
+		mp_html_time(b, s->started_s);
+		mp_buf_puts(b, ". ");
+	}
+	if (s->bzt_code >= 0)
+		mp_buf_printf(b, "Taurus ran %.1f s and ended with %d. ", s->bzt_s, s->bzt_code);
+	if (s->load.unreadable > 0) {
+		mp_html_number(b, s->load.unreadable);
+		mp_buf_puts(b, " lines of kpi.jtl could not be read and are left out. ");
+	}
+	mp_buf_puts(b, "</p>\n");
+}
+
+void mp_html_suite(struct mp_buf *b, const struct mp_run *r, size_t index, bool open)
+{
+	const struct mp_suite_result *s = &r->suites[index];
+
+	mp_buf_printf(b,
+		      "<details class=\"card suite\" id=\"suite-%zu\" data-suite=\"%zu\" "
+		      "data-verdict=\"%s\"%s>\n<summary><h2>",
+		      index, index, mp_verdict_name(s->verdict), open ? " open" : "");
+	mp_html_text(b, s->name);
+	mp_buf_puts(b, "</h2> ");
+	mp_html_chip(b, s->verdict);
+	if (s->incomplete)
+		mp_buf_puts(b, " <span class=\"chip v-error\">incomplete</span>");
+	mp_buf_puts(b, "<span class=\"why\">");
+	mp_html_text(b, s->reason);
+	mp_buf_puts(b, "</span></summary>\n<div class=\"body\">\n");
+	write_cases(b, s);
+	mp_buf_printf(b, "<div class=\"charts\" data-suite=\"%zu\"></div>\n", index);
+	write_labels(b, s);
+	mp_buf_puts(b, "<div class=\"halves\">\n");
+	write_distribution(b, s);
+	write_slow(b, s);
+	mp_buf_puts(b, "</div>\n");
+	write_files(b, r, s);
+	write_provenance(b, s);
+	mp_buf_puts(b, "</div></details>\n");
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * struct mp_run as a value: names of verdicts, ownership of cases and suites, and the loading of
+ * everything a report shows of a suite. Does not read a file itself. Called by suite/ and cli/.
+ */
+#include <mmsperf/results.h>
+
+#include <mmsperf/fs.h>
+
+#include "results/effective.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const verdict_names[] = {
+	[MP_PASSED] = "passed",
+	[MP_SKIPPED] = "skipped",
+	[MP_FAILED] = "failed",
+	[MP_ERROR] = "error",
+};
+_Static_assert(ARRAY_SIZE(verdict_names) == _MP_VERDICT_MAX, "every verdict has a name");
+
+const char *mp_verdict_name(enum mp_verdict v)
+{
+	return v < _MP_VERDICT_MAX ? verdict_names[v] : "unknown";
+}
+
+void mp_case_done(struct mp_case *c)
+{
+	free(c->name);
+	free(c->message);
+	free(c->metric);
+	free(c->label);
+	*c = (struct mp_case){0};
+}
+
+static void labels_done(struct mp_label_stats *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(v[i].label);
+	free(v);
+}
+
+static void series_done(struct mp_suite_result *s)
+{
+	mp_table_done(&s->metrics);
+	mp_load_done(&s->load);
+	labels_done(s->labels, s->n_labels);
+	for (size_t i = 0; i < s->n_phases; i++)
+		free(s->phases[i].name);
+	free(s->phases);
+	s->labels = NULL;
+	s->phases = NULL;
+	s->n_labels = s->n_phases = 0;
+	s->load_s = 0;
+}
+
+void mp_suite_result_done(struct mp_suite_result *s)
+{
+	free(s->name);
+	free(s->path);
+	free(s->dir);
+	free(s->reason);
+	free(s->rung);
+	free(s->rung_why);
+	for (size_t i = 0; i < s->n_cases; i++)
+		mp_case_done(&s->cases[i]);
+	free(s->cases);
+	series_done(s);
+	*s = (struct mp_suite_result){0};
+}
+
+void mp_run_done(struct mp_run *r)
+{
+	free(r->dir);
+	free(r->out);
+	free(r->env);
+	free(r->commit);
+	free(r->server);
+	for (size_t i = 0; i < r->n_suites; i++)
+		mp_suite_result_done(&r->suites[i]);
+	free(r->suites);
+	*r = (struct mp_run){0};
+}
+
+void mp_run_free(struct mp_run *r)
+{
+	if (!r)
+		return;
+	mp_run_done(r);
+	free(r);
+}
+
+void mp_run_freep(struct mp_run **r)
+{
+	mp_run_free(*r);
+}
+
+int mp_suite_result_add_case(struct mp_suite_result *s, const struct mp_case *c)
+{
+	struct mp_case *grown = reallocarray(s->cases, s->n_cases + 1, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	s->cases = grown;
+	s->cases[s->n_cases++] = *c;
+	return 0;
+}
+
+static int load_labels(struct mp_suite_result *s, struct mp_diag *d)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (s->load.n_labels) {
+		s->labels = s->load.labels;
+		s->n_labels = s->load.n_labels;
+		s->load.labels = NULL;
+		s->load.n_labels = 0;
+		return 0;
+	}
+	path = mp_path_join(s->dir, "final_stats.csv");
+	if (!path)
+		return mp_diag_set(d, -ENOMEM, s->dir, 0, 0, "out of memory");
+	if (!mp_is_file(path))
+		return 0;
+	return mp_final_stats_read(path, &s->labels, &s->n_labels, d);
+}
+
+static int load_metrics(struct mp_suite_result *s, struct mp_diag *d)
+{
+	/* the collector's own recording first; bzt's corrected log where there is none */
+	static const char *const files[] = {"metrics.csv", "metrics_bzt.csv"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		_cleanup_free_ char *path = mp_path_join(s->dir, files[i]);
+		int r;
+
+		if (!path)
+			return mp_diag_set(d, -ENOMEM, s->dir, 0, 0, "out of memory");
+		if (!mp_is_file(path))
+			continue;
+		r = mp_table_read(path, &s->metrics, d);
+		if (r < 0)
+			return r;
+		if (s->metrics.rows)
+			return 0;
+		mp_table_done(&s->metrics);
+	}
+	return 0;
+}
+
+/* JMeter stamps whole milliseconds, a bucket starts at a whole second: good enough for "12 s". */
+static double first_request(const struct mp_load *l)
+{
+	return l->n ? l->ts[0] : 0;
+}
+
+int mp_results_load_series(struct mp_suite_result *s, struct mp_diag *d)
+{
+	struct mp_diag later, *at = d;
+	int r = 0, k;
+
+	if (!s->dir)
+		return 0;
+	series_done(s);
+	k = mp_load_read(s->dir, &s->load, at);
+	if (k < 0) {
+		r = k;
+		at = &later;
+	}
+	s->load_s = first_request(&s->load);
+	k = load_labels(s, at);
+	if (k < 0 && !r) {
+		r = k;
+		at = &later;
+	}
+	k = load_metrics(s, at);
+	if (k < 0 && !r) {
+		r = k;
+		at = &later;
+	}
+	k = mp_effective_phases(s->dir, s->load_s, s->started_s + s->duration_s, &s->phases,
+				&s->n_phases);
+	if (k < 0 && !r)
+		r = mp_diag_set(at, k, s->dir, 0, 0, "effective configuration cannot be read: %s",
+				strerror(-k));
+	for (size_t i = 0; i < s->n_cases; i++)
+		mp_case_find_breach(s, &s->cases[i]);
+	return r;
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The run folder: its name (environment, commit, time), its life (running, finished) and the
+ * links that point at the newest one. Owns the folder's creation and the links, not what lies in
+ * it; run.json is runjson.c's. Called by suite/ (create, publish) and cli/report.c.
+ */
+#include <mmsperf/results.h>
+
+#include <mmsperf/child.h>
+#include <mmsperf/clock.h>
+#include <mmsperf/fs.h>
+#include <mmsperf/str.h>
+
+#include "results/runjson.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define GIT_DEADLINE_S 5.0 /* a huge or remote work tree must not hold up a run */
+
+/* First bytes of what git prints; 0, or -errno when it failed, is missing or took too long. */
+static int ask_git(const char *const *argv, char *buf, size_t size)
+{
+	_cleanup_close_ int rd = -1, wr = -1, null = -1;
+	double until = mp_now_s() + GIT_DEADLINE_S;
+	struct mp_child child = MP_CHILD_INIT;
+	size_t len = 0;
+	int p[2], r;
+
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return -errno;
+	rd = p[0];
+	wr = p[1];
+	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (null < 0)
+		return -errno;
+	r = mp_child_start(argv,
+			   &(struct mp_child_opts){
+				   .stdout_fd = wr, .stderr_fd = null, .die_with_parent = true},
+			   &child);
+	if (r < 0)
+		return r;
+	(void)close(TAKE_FD(wr));
+	for (;;) {
+		char drop[512];
+		int ms = (int)((until - mp_now_s()) * 1000);
+		ssize_t n;
+
+		r = poll(&(struct pollfd){.fd = rd, .events = POLLIN}, 1, ms > 0 ? ms : 0);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r <= 0) {
+			(void)mp_child_stop(&child, 15, 1);
+			return -ETIMEDOUT;
+		}
+		n = len + 1 < size ? read(rd, buf + len, size - 1 - len)
+				   : read(rd, drop, sizeof(drop));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		if (len + 1 < size)
+			len += (size_t)n;
+	}
+	buf[len] = '\0';
+	r = mp_child_wait(&child, GIT_DEADLINE_S);
+	if (r < 0) {
+		(void)mp_child_stop(&child, 15, 1);
+		return r;
+	}
+	return mp_child_code(&child) ? -ENOENT : 0;
+}
+
+/* "a1b2c3d", "a1b2c3d-dirty" or "nogit"; caller frees; NULL: out of memory. */
+static char *find_commit(void)
+{
+	static const char *const head[] = {"git", "rev-parse", "--short", "HEAD", NULL};
+	static const char *const status[] = {"git", "status", "--porcelain", "--untracked-files=no",
+					     NULL};
+	char commit[80], changes[8];
+
+	if (ask_git(head, commit, sizeof(commit)) < 0)
+		return strdup("nogit");
+	commit[strcspn(commit, "\r\n")] = '\0';
+	if (!*commit || commit[strspn(commit, "0123456789abcdef")])
+		return strdup("nogit");
+	if (!ask_git(status, changes, sizeof(changes)) && *changes)
+		return mp_asprintf("%s-dirty", commit);
+	return strdup(commit);
+}
+
+static char *host_name(void)
+{
+	char host[256] = "";
+
+	if (gethostname(host, sizeof(host) - 1) < 0 || !*host)
+		return strdup("localhost");
+	return strdup(host);
+}
+
+/* A name that splits back into its three parts and stays in its folder. */
+static bool fits_in_name(const char *s)
+{
+	return *s && *s != '.' && !strchr(s, '/') && !strstr(s, "__") && strlen(s) < 128;
+}
+
+static int make_folder(struct mp_run *r, struct mp_diag *d)
+{
+	long long epoch = (long long)r->started_s;
+
+	/* two runs in one second: the later one takes the next free second */
+	for (int tries = 0; tries < 60; tries++, epoch++) {
+		_cleanup_free_ char *path =
+			mp_asprintf("%s/%s__%s__%lld", r->out, r->env, r->commit, epoch);
+
+		if (!path)
+			return -ENOMEM;
+		if (mkdir(path, 0755) == 0) {
+			free(r->dir);
+			r->dir = TAKE_PTR(path);
+			return 0;
+		}
+		if (errno != EEXIST) {
+			int k = -errno;
+
+			return mp_diag_set(d, k, path, 0, 0, "cannot be created: %s", strerror(-k));
+		}
+	}
+	return mp_diag_set(d, -EEXIST, r->out, 0, 0, "no free name for the run's folder");
+}
+
+int mp_store_create(struct mp_run *r, struct mp_diag *d)
+{
+	char *absolute;
+	int k;
+
+	if (!r->env)
+		r->env = host_name();
+	if (!r->commit)
+		r->commit = find_commit();
+	if (r->started_s <= 0)
+		r->started_s = mp_wall_s();
+	if (!r->env || !r->commit || !r->out)
+		return mp_diag_set(d, r->out ? -ENOMEM : -EINVAL, NULL, 0, 0,
+				   "no artifacts folder");
+	if (!fits_in_name(r->env) || !fits_in_name(r->commit))
+		return mp_diag_set(
+			d, -EINVAL, NULL, 0, 0,
+			"environment '%s' cannot be part of a folder's name: no '/', no '__', "
+			"not empty, not longer than 127 characters",
+			r->env);
+	k = mp_mkdir_p(r->out, 0755);
+	if (k < 0)
+		return mp_diag_set(d, k, r->out, 0, 0, "artifacts folder cannot be created: %s",
+				   strerror(-k));
+	absolute = realpath(r->out, NULL);
+	if (!absolute) {
+		k = -errno;
+		return mp_diag_set(d, k, r->out, 0, 0, "%s", strerror(-k));
+	}
+	free(r->out);
+	r->out = absolute;
+	k = make_folder(r, d);
+	return k < 0 ? k : mp_runjson_write(r, MP_RUN_RUNNING, d);
+}
+
+int mp_store_save(const struct mp_run *r, struct mp_diag *d)
+{
+	return mp_runjson_write(r, MP_RUN_RUNNING, d);
+}
+
+int mp_store_publish(const struct mp_run *r, struct mp_diag *d)
+{
+	static const char *const files[] = {"junit.xml", "junit.html"};
+	const char *name = strrchr(r->dir, '/');
+	_cleanup_free_ char *latest = mp_path_join(r->out, "latest");
+	int k;
+
+	k = mp_runjson_write(r, MP_RUN_FINISHED, d);
+	if (k < 0)
+		return k;
+	name = name ? name + 1 : r->dir;
+	k = latest ? mp_symlink_atomic(name, latest) : -ENOMEM;
+	for (size_t i = 0; !k && i < ARRAY_SIZE(files); i++) {
+		_cleanup_free_ char *link = mp_path_join(r->out, files[i]);
+		_cleanup_free_ char *target = mp_asprintf("%s/%s", name, files[i]);
+
+		k = link && target ? mp_symlink_atomic(target, link) : -ENOMEM;
+	}
+	return k < 0 ? mp_diag_set(d, k, r->out, 0, 0, "the links to this run cannot be made: %s",
+				   strerror(-k))
+		     : 0;
+}
