@@ -268,10 +268,6 @@ static int check(struct mp_agent_cli *o)
 		mp_error("--unix and --no-unix exclude each other");
 		return -EINVAL;
 	}
-	if (!o->stop && o->no_socket && o->no_unix && !o->record) {
-		mp_error("with --no-socket and --no-unix there is nothing to do without --record");
-		return -EINVAL;
-	}
 	if (o->ready_fd && (o->start || fcntl((int)o->ready_fd, F_GETFD) < 0)) {
 		mp_error("--ready-fd %ld: %s", o->ready_fd,
 			 o->start ? "--start itself waits until the agent is ready"
