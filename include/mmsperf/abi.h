@@ -10,7 +10,7 @@
 #include <linux/types.h>
 #endif
 
-#define MP_MAX_SLOTS 8192 /* members at a time; a held task pins 5.9 KB, so at most 48 MB */
+#define MP_MAX_SLOTS 4096 /* members at a time; a held task pins 5.9 KB, so at most 24 MB */
 #define MP_CMD_LEN   1024 /* command line bytes kept at exec: argv joined by NUL */
 
 /* What of a record is known. A clear bit means "absent", never zero. */
@@ -22,6 +22,7 @@ enum mp_rec_valid {
 	MP_HAS_SCHED = 1 << 4,   /* run_delay_ns nvcsw nivcsw minflt majflt */
 	MP_HAS_THREADS = 1 << 5, /* threads_created, threads_ended (needs the lifecycle hooks) */
 	MP_HAS_IOWAIT = 1 << 6,  /* iowait_ns (needs the scheduler group) */
+	MP_HAS_FAULTS = 1 << 7,  /* minflt majflt alone, where the rest of MP_HAS_SCHED is unknown */
 };
 
 enum mp_rec_state {
@@ -51,7 +52,7 @@ struct mp_rec {
 	__u64 iowait_ns;
 	__u32 tgid, ppid;
 	__u32 threads, fds;
-	__u32 threads_created, threads_ended; /* since it became a member */
+	__u32 threads_created, threads_ended; /* since it became a member; the first one not counted */
 	__u32 exit_code;                      /* wait(2) status encoding */
 	__u32 execs;                          /* changes when its command line does */
 	__u32 parent_slot;                    /* slot of the member that forked it; ~0: none */
@@ -74,5 +75,51 @@ enum mp_drop {
 	MP_DROP_SLOTS_FULL, /* member not tracked: all slots in use */
 	MP_DROP_HELD,       /* a task reference could not be taken */
 	MP_DROP_RING_FULL,  /* an exec notice did not fit */
+	MP_DROP_PID_RANGE,  /* member not tracked: pid beyond the pid_max of the agent's start */
+	MP_DROP_WAITS_FULL, /* an I/O wait not counted: too many at once */
 	_MP_DROP_MAX
 };
+
+/* --- between bpf/ and src/kernel/ only ----------------------------------------------------- */
+
+/*
+ * Life of a slot. FREE -> LIVE: a hook or adopt(); LIVE -> EXITED: the exit hook; -> DONE: the
+ * reader, when it folded the final totals into the record or found the slot to be nobody's; DONE ->
+ * FREE: the next reading.
+ */
+enum mp_slot_state { MP_SLOT_FREE, MP_SLOT_LIVE, MP_SLOT_EXITED, MP_SLOT_DONE };
+
+/* What the hooks keep of a member: one cache line. */
+struct mp_slot {
+	__u64 start_ns;     /* CLOCK_BOOTTIME; with tgid its identity */
+	__u64 exit_ns;      /* CLOCK_MONOTONIC of the exit hook */
+	__u64 iowait_ns;    /* ended I/O waits of its threads while the scheduler group was on */
+	__u64 run_delay_ns; /* of threads that ended: the kernel does not sum it up */
+	__u32 tgid;         /* in the initial pid namespace: index of mp_pids */
+	__u32 vtgid;        /* in the agent's pid namespace */
+	__u32 parent_slot;
+	__u32 gen; /* of its root's adoption; another one than the present: forgotten */
+	__u32 threads_created, threads_ended;
+	__u32 execs;
+	__u32 flags; /* enum mp_rec_flags */
+};
+_Static_assert(sizeof(struct mp_slot) == 64, "abi: struct mp_slot");
+
+#define MP_PIDS_PER_ENTRY 4 /* array elements are 8 bytes at least */
+/* Slot + 1 of the member whose tgid is 4 * key + i; 0: a stranger. */
+struct mp_pids {
+	__u16 slot[MP_PIDS_PER_ENTRY];
+};
+_Static_assert(MP_MAX_SLOTS < 1 << 16, "abi: a slot + 1 must fit struct mp_pids");
+
+#define MP_SLOT_GROUP 64 /* slots whose states share a cache line */
+
+/* One adoption: what is asked, and what came of it. */
+struct mp_adopt {
+	__u32 pid;    /* in: root, as the agent's pid namespace has it */
+	__u32 slot;   /* out: the root's slot; MP_NO_SLOT: no such process */
+	__u32 added;  /* out: processes made members */
+	__u32 failed; /* out: processes found but not tracked; the cause is in the drops */
+};
+
+#define MP_NO_SLOT (~0U)

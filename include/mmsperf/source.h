@@ -43,12 +43,26 @@ struct mp_source_ops {
 	int (*event_fd)(struct mp_source *s);
 	int (*watch_execs)(struct mp_source *s, bool on);
 	size_t (*exec_pids)(struct mp_source *s, pid_t *pids, size_t max);
-	/* Attaches/detaches optional groups (mask of enum mp_group); -EOPNOTSUPP with a reason. */
+	/* Attaches/detaches optional groups (mask of enum mp_group, 0: none); -EOPNOTSUPP with a
+	 * reason. Works after privileges were dropped. */
 	int (*need_groups)(struct mp_source *s, unsigned groups, struct mp_diag *d);
 	/* Drops counted so far, by enum mp_drop. */
 	void (*drops)(struct mp_source *s, uint64_t drops[_MP_DROP_MAX]);
 	/* BPF run time and run count of all programs (false: statistics not to be had). */
 	bool (*self_cost)(struct mp_source *s, uint64_t *ret_run_ns, uint64_t *ret_runs);
+	/*
+	 * Optional (NULL: everything always). Mask of enum mp_rec_valid that the next ticks are to
+	 * fill; CPU always is. Fields nobody wants are not read: a cache miss less per thread each.
+	 */
+	void (*want)(struct mp_source *s, unsigned valid);
+	/*
+	 * Optional (NULL: never). True when half of the slots are in use: tick now, and once more,
+	 * because a slot is free only at the tick after the one that reported its end.
+	 * event_fd becomes readable when this turns true.
+	 */
+	bool (*urgent)(struct mp_source *s);
+	/* Optional (NULL: always 0). 0 when everything a tick needs works with present privileges. */
+	int (*check)(struct mp_source *s);
 	void (*free)(struct mp_source *s);
 };
 

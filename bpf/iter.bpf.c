@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The iterator rung, for kernels without task references or open-coded iterators (before 6.7). The
+ * hooks keep slots without a task. iter/task shows every thread of the machine once a tick: threads
+ * of members are added to their process's record. A process that was reaped between two ticks is
+ * folded by sched_process_free, when signal_struct holds the totals of all its threads; user space
+ * frees the slots. Threads are not read at one moment, so a thread that ends meanwhile may be
+ * missed until the next tick; user space keeps the totals monotone.
+ */
+#include "hooks.bpf.h"
+#include "read.bpf.h"
+
+/* In: CLOCK_MONOTONIC of this pass; a record with another one is begun anew. */
+__u64 mp_pass_ns;
+
+static __always_inline void mp_rec_begin(struct mp_rec *r, struct mp_slot *s,
+					 struct signal_struct *sig)
+{
+	mp_read_slot(r, s);
+	r->valid = (mp_want & (MP_HAS_CPU | MP_HAS_SCHED)) | MP_HAS_THREADS;
+	if (mp_has_io())
+		r->valid |= mp_want & MP_HAS_IO;
+	if (mp_sched_gen)
+		r->valid |= MP_HAS_IOWAIT;
+	r->exit_ns = 0;
+	r->exit_code = 0;
+	mp_read_signal(r, s, sig);
+}
+
+static __always_inline void mp_rec_end(struct mp_rec *r, __u32 slot, struct mp_slot *s,
+				       struct task_struct *leader, struct signal_struct *sig)
+{
+	r->exit_code = mp_exit_code(leader, sig);
+	r->exit_ns = s->exit_ns;
+	r->threads = r->fds = 0;
+	r->valid &= ~(__u32)(MP_HAS_MEM | MP_HAS_FDS);
+	mp_pid_clear(s->tgid, slot);
+	/* The record is whole before its state says so: this may run while user space looks. */
+	*(volatile __u32 *)&r->state = MP_REC_ENDED;
+	mp_state_set(slot, MP_SLOT_DONE);
+}
+
+static __always_inline void mp_read_leader(struct mp_rec *r, struct task_struct *leader,
+					   struct signal_struct *sig)
+{
+	r->threads = sig->nr_threads;
+	r->ppid = mp_vtgid(leader->real_parent);
+}
+
+SEC("?iter/task")
+int mp_i_read(struct bpf_iter__task *ctx)
+{
+	struct task_struct *t = ctx->task;
+	struct signal_struct *sig;
+	struct mp_slot *s;
+	struct mp_rec *r;
+	__u32 slot;
+
+	if (!t) /* the end of the pass */
+		return 0;
+	slot = mp_pid_slot(t->tgid);
+	if (slot == MP_NO_SLOT)
+		return 0;
+	s = mp_slot_of(slot);
+	r = bpf_map_lookup_elem(&mp_recs, &slot);
+	sig = t->signal;
+	if (!s || !r || !sig || s->gen != mp_gen)
+		return 0;
+	/* A pid that was given out again before sched_process_free of its last owner. */
+	if (t->group_leader->start_boottime != s->start_ns || mp_state_of(slot) == MP_SLOT_DONE)
+		return 0;
+	if (r->sampled_ns != mp_pass_ns) {
+		r->sampled_ns = mp_pass_ns;
+		mp_rec_begin(r, s, sig);
+		r->state = MP_REC_LIVE;
+	}
+	if (t->pid == t->tgid && !MP_LOAD(sig->nr_threads)) {
+		mp_rec_begin(r, s, sig); /* reaped under our eyes: all is in signal_struct */
+		mp_rec_end(r, slot, s, t, sig);
+		return 0;
+	}
+	mp_read_thread(r, t);
+	/* A leader that ended while threads live has no memory and files: any thread will do. */
+	if ((mp_want & MP_HAS_MEM) && !(r->valid & MP_HAS_MEM))
+		mp_read_mem(r, t->mm);
+	if ((mp_want & MP_HAS_FDS) && !(r->valid & MP_HAS_FDS))
+		mp_read_fds(r, t->files);
+	if (t->pid != t->tgid)
+		return 0;
+	mp_read_leader(r, t, sig);
+	if (t->exit_state && MP_LOAD(sig->nr_threads) == 1)
+		mp_rec_end(r, slot, s, t, sig);
+	return 0;
+}
+
+/* Pids are walked upwards, so that a child may come before its parent: ancestors are looked at. */
+SEC("?iter/task")
+int mp_i_adopt(struct bpf_iter__task *ctx)
+{
+	struct task_struct *t = ctx->task;
+
+	if (t && t->pid == t->tgid)
+		mp_adopt_one(t, MP_MAX_ANCESTRY, false);
+	return 0;
+}
+
+SEC("?tp_btf/task_newtask")
+int BPF_PROG(mp_i_newtask, struct task_struct *task, unsigned long clone_flags)
+{
+	return mp_on_newtask(task, clone_flags, false);
+}
+
+SEC("?tp_btf/sched_process_exec")
+int BPF_PROG(mp_i_exec, struct task_struct *task)
+{
+	return mp_on_exec(task, false);
+}
+
+SEC("?tp_btf/sched_process_exit")
+int BPF_PROG(mp_i_exit, struct task_struct *task)
+{
+	return mp_on_exit(task, false);
+}
+
+/* A grace period after reaping; signal_struct is still there. */
+SEC("?tp_btf/sched_process_free")
+int BPF_PROG(mp_i_free, struct task_struct *task)
+{
+	struct signal_struct *sig;
+	struct mp_slot *s;
+	struct mp_rec *r;
+	__u32 slot;
+
+	if (task->pid != task->tgid)
+		return 0;
+	slot = mp_pid_slot(task->tgid);
+	if (slot == MP_NO_SLOT || mp_state_of(slot) == MP_SLOT_DONE)
+		return 0;
+	s = mp_slot_of(slot);
+	r = bpf_map_lookup_elem(&mp_recs, &slot);
+	sig = task->signal;
+	/* The leader that another thread's exec replaced is freed as well, but the process lives.
+	 */
+	if (!s || !r || !sig || task->start_boottime != s->start_ns || sig->nr_threads)
+		return 0;
+	mp_rec_begin(r, s, sig);
+	if (mp_has_run_delay() && (mp_want & MP_HAS_SCHED))
+		r->run_delay_ns += task->sched_info.run_delay;
+	r->sampled_ns = bpf_ktime_get_ns();
+	mp_rec_end(r, slot, s, task, sig);
+	return 0;
+}

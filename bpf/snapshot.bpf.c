@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The snapshot rung. Three lifecycle hooks keep a reference to each member's task; between two
+ * ticks nothing else runs. The agent runs the others with BPF_PROG_TEST_RUN: mp_snapshot fills a
+ * record for every slot in use, folds those that ended and frees those reported last time;
+ * mp_adopt_all walks all processes and makes one and its descendants members. Every program that
+ * calls kfuncs is here: libbpf 1.1 cannot link two objects that name the same.
+ */
+#include "hooks.bpf.h"
+#include "read.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+extern int bpf_iter_task_new(struct bpf_iter_task *it, struct task_struct *task,
+			     unsigned int flags) __ksym __weak;
+extern struct task_struct *bpf_iter_task_next(struct bpf_iter_task *it) __ksym __weak;
+extern void bpf_iter_task_destroy(struct bpf_iter_task *it) __ksym __weak;
+
+/* kernel/bpf/task_iter.c */
+#define MP_ITER_ALL_PROCS    0
+#define MP_ITER_PROC_THREADS 2
+
+#define MP_STATES_A_WORD 8
+#define MP_MAX_TRIES     3
+
+__u32 mp_top;    /* in: walk slots below this, a multiple of MP_SLOT_GROUP */
+__u32 mp_n_recs; /* out: records in use are below this */
+
+/*
+ * All threads of one process. stats_lock's sequence is odd or changes while a thread moves its
+ * totals to signal_struct: what was added up then may hold them twice or not at all.
+ */
+static __always_inline void mp_read_threads(struct mp_rec *r, struct mp_slot *s,
+					    struct task_struct *leader, struct signal_struct *sig)
+{
+	struct bpf_iter_task it;
+	struct task_struct *t;
+	__u32 seq, tries = 0;
+
+again:
+	seq = MP_LOAD(sig->stats_lock.seqcount.seqcount.sequence);
+	mp_read_signal(r, s, sig);
+	/* After reaping, the leader's own totals are in signal_struct as well. */
+	if (MP_LOAD(sig->nr_threads)) {
+		bpf_iter_task_new(&it, leader, MP_ITER_PROC_THREADS);
+		while ((t = bpf_iter_task_next(&it)))
+			mp_read_thread(r, t);
+		bpf_iter_task_destroy(&it);
+	} else if (mp_has_run_delay() && (mp_want & MP_HAS_SCHED)) {
+		r->run_delay_ns += leader->sched_info.run_delay;
+	}
+	if ((seq & 1) || seq != MP_LOAD(sig->stats_lock.seqcount.seqcount.sequence)) {
+		if (++tries < MP_MAX_TRIES)
+			goto again;
+		r->flags |= MP_REC_TORN;
+	}
+}
+
+/* A leader that ended while threads live has neither memory nor files: any thread's will do. */
+static __noinline void mp_read_shared_of_threads(struct mp_rec *r, struct task_struct *leader)
+{
+	struct bpf_iter_task it;
+	struct task_struct *t;
+
+	bpf_iter_task_new(&it, leader, MP_ITER_PROC_THREADS);
+	while ((t = bpf_iter_task_next(&it))) {
+		struct mm_struct *mm = t->mm;
+
+		if (!mm)
+			continue;
+		if (mp_want & MP_HAS_MEM)
+			mp_read_mem(r, mm);
+		if (mp_want & MP_HAS_FDS)
+			mp_read_fds(r, t->files);
+		break;
+	}
+	bpf_iter_task_destroy(&it);
+}
+
+static __always_inline void mp_read_shared(struct mp_rec *r, struct task_struct *leader)
+{
+	struct mm_struct *mm = leader->mm;
+
+	if (!mm) {
+		if (leader->exit_state)
+			mp_read_shared_of_threads(r, leader);
+		return;
+	}
+	if (mp_want & MP_HAS_MEM)
+		mp_read_mem(r, mm);
+	if (mp_want & MP_HAS_FDS)
+		mp_read_fds(r, leader->files);
+}
+
+/* True: it ended and its totals are final. */
+static __always_inline bool mp_read_process(struct mp_rec *r, struct mp_slot *s,
+					    struct task_struct *leader, __u64 now)
+{
+	struct signal_struct *sig = leader->signal;
+	/* The first reading of this process has no previous one to be not below of. */
+	__u64 floor = r->state == MP_REC_LIVE && r->start_ns == s->start_ns ? r->run_ns : 0;
+	int threads;
+
+	if (!sig)
+		return false;
+	mp_read_slot(r, s);
+	r->sampled_ns = now;
+	r->valid = (mp_want & (MP_HAS_CPU | MP_HAS_SCHED)) | MP_HAS_THREADS;
+	if (mp_has_io())
+		r->valid |= mp_want & MP_HAS_IO;
+	if (mp_sched_gen)
+		r->valid |= MP_HAS_IOWAIT;
+	mp_read_threads(r, s, leader, sig);
+	if (r->run_ns < floor)
+		r->run_ns = floor;
+	threads = MP_LOAD(sig->nr_threads);
+	if (!threads || (threads == 1 && MP_LOAD(leader->exit_state))) {
+		r->exit_code = mp_exit_code(leader, sig);
+		r->threads = r->fds = 0;
+		return true;
+	}
+	r->exit_ns = 0;
+	r->exit_code = 0;
+	r->threads = threads;
+	r->ppid = mp_vtgid(leader->real_parent);
+	mp_read_shared(r, leader);
+	return false;
+}
+
+static __always_inline void mp_snap_slot(__u32 slot, __u64 now)
+{
+	__u8 state = mp_state_of(slot);
+	struct task_struct *leader;
+	struct mp_held *h;
+	struct mp_slot *s;
+	struct mp_rec *r;
+	bool ended;
+
+	if (state == MP_SLOT_FREE)
+		return;
+	s = mp_slot_of(slot);
+	r = bpf_map_lookup_elem(&mp_recs, &slot);
+	h = bpf_map_lookup_elem(&mp_tasks, &slot);
+	if (!s || !r || !h)
+		return;
+	if (state == MP_SLOT_DONE) {
+		mp_slot_put(slot, r);
+		return;
+	}
+	/*
+	 * Forgotten by clear(), or the loser when a hook and an adoption took the same process. The
+	 * exit hook changes the state before mp_pids, so look at it again.
+	 */
+	if (s->gen != mp_gen || (mp_pid_slot(s->tgid) != slot && state == MP_SLOT_LIVE &&
+				 mp_state_of(slot) == MP_SLOT_LIVE)) {
+		mp_pid_clear(s->tgid, slot);
+		mp_unhold(slot);
+		r->state = MP_REC_FREE;
+		/* A hook may be at work on it: given to somebody else at the next reading only. */
+		mp_state_set(slot, MP_SLOT_DONE);
+		return;
+	}
+	if (slot >= mp_n_recs)
+		mp_n_recs = slot + 1;
+	bpf_rcu_read_lock();
+	leader = h->task;
+	if (leader)
+		leader = bpf_task_acquire(leader); /* the walk over threads takes no less */
+	if (!leader) {                             /* somebody is just filling the slot */
+		bpf_rcu_read_unlock();
+		return;
+	}
+	ended = mp_read_process(r, s, leader, now);
+	bpf_task_release(leader);
+	bpf_rcu_read_unlock();
+	if (!ended) {
+		r->state = MP_REC_LIVE;
+		return;
+	}
+	mp_pid_clear(s->tgid, slot);
+	mp_unhold(slot);
+	r->exit_ns = s->exit_ns ? s->exit_ns : now;
+	r->state = MP_REC_ENDED;
+	mp_state_set(slot, MP_SLOT_DONE);
+}
+
+struct mp_walk {
+	__u64 now;
+	__u32 word;
+};
+
+static long mp_snap_one(__u32 i, struct mp_walk *w)
+{
+	mp_snap_slot(w->word * MP_STATES_A_WORD + MP_STATES_A_WORD - 1 - i, w->now);
+	return 0;
+}
+
+/* From the highest slot down, so that the lowest freed one comes to lie on top of the stack. */
+static long mp_snap_word(__u32 i, struct mp_walk *w)
+{
+	w->word = (mp_top / MP_STATES_A_WORD - 1 - i) % (MP_MAX_SLOTS / MP_STATES_A_WORD);
+	if (*(volatile __u64 *)&mp_state[w->word * MP_STATES_A_WORD])
+		bpf_loop(MP_STATES_A_WORD, mp_snap_one, w, 0);
+	return 0;
+}
+
+SEC("?syscall")
+int mp_snapshot(void *ctx)
+{
+	struct mp_walk w = {.now = bpf_ktime_get_ns()};
+
+	mp_calibrate(w.now);
+	mp_n_recs = 0;
+	mp_urgent = 0;
+	bpf_loop(mp_top / MP_STATES_A_WORD, mp_snap_word, &w, 0);
+	return 0;
+}
+
+/*
+ * Hooks run already: whoever is forked from a member during the walk is theirs. The kernel's list
+ * is in the order of creation, and an orphan goes to an ancestor or to init, so a parent always
+ * comes before its children: one generation is enough to look at.
+ */
+SEC("?syscall")
+int mp_adopt_all(void *ctx)
+{
+	struct bpf_iter_task it;
+	struct task_struct *t;
+
+	bpf_rcu_read_lock();
+	bpf_iter_task_new(&it, 0, MP_ITER_ALL_PROCS);
+	while ((t = bpf_iter_task_next(&it)))
+		mp_adopt_one(t, 1, true);
+	bpf_iter_task_destroy(&it);
+	bpf_rcu_read_unlock();
+	return 0;
+}
+
+SEC("?tp_btf/task_newtask")
+int BPF_PROG(mp_newtask, struct task_struct *task, unsigned long clone_flags)
+{
+	return mp_on_newtask(task, clone_flags, true);
+}
+
+SEC("?tp_btf/sched_process_exec")
+int BPF_PROG(mp_exec, struct task_struct *task)
+{
+	return mp_on_exec(task, true);
+}
+
+SEC("?tp_btf/sched_process_exit")
+int BPF_PROG(mp_exit, struct task_struct *task)
+{
+	return mp_on_exit(task, true);
+}

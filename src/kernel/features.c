@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which rung and which groups a kernel allows. Owns the tables; called by kernel/loader, source. */
+#include "kernel/features.h"
+
+#include <mmsperf/cleanup.h>
+
+#include <errno.h>
+#include <string.h>
+
+const struct mp_fact_row mp_fact_rows[_MP_FACT_MAX] = {
+	[MP_FACT_BTF] = {NULL, NULL, "kernel type information (/sys/kernel/btf/vmlinux)"},
+	[MP_FACT_NEWTASK] = {"btf_trace_task_newtask", "typedef", "tracepoint task_newtask"},
+	[MP_FACT_EXEC] = {"btf_trace_sched_process_exec", "typedef",
+			  "tracepoint sched_process_exec"},
+	[MP_FACT_EXIT] = {"btf_trace_sched_process_exit", "typedef",
+			  "tracepoint sched_process_exit"},
+	[MP_FACT_FREE] = {"btf_trace_sched_process_free", "typedef",
+			  "tracepoint sched_process_free"},
+	[MP_FACT_SWITCH] = {"btf_trace_sched_switch", "typedef", "tracepoint sched_switch"},
+	[MP_FACT_ITER_TASK] = {"bpf_iter_task", "func", "task iterators (iter/task, Linux 5.8)"},
+	[MP_FACT_TASK_ACQUIRE] = {"bpf_task_acquire", "func",
+				  "task references (bpf_task_acquire, Linux 6.2)"},
+	[MP_FACT_RCU_LOCK] = {"bpf_rcu_read_lock", "func", "bpf_rcu_read_lock (Linux 6.2)"},
+	[MP_FACT_TASK_WALK] = {"bpf_iter_task_new", "func",
+			       "walks over threads (bpf_iter_task_new, Linux 6.7)"},
+};
+
+#define NEEDS(fact) (1U << (fact))
+#define HOOKS                                                                                      \
+	(NEEDS(MP_FACT_BTF) | NEEDS(MP_FACT_NEWTASK) | NEEDS(MP_FACT_EXEC) | NEEDS(MP_FACT_EXIT))
+
+static const struct {
+	const char *name;
+	unsigned needs;
+	enum mp_rung below;
+} rungs[] = {
+	[MP_RUNG_SNAPSHOT] = {"snapshot",
+			      HOOKS | NEEDS(MP_FACT_TASK_ACQUIRE) | NEEDS(MP_FACT_RCU_LOCK) |
+				      NEEDS(MP_FACT_TASK_WALK),
+			      MP_RUNG_ITER},
+	[MP_RUNG_ITER] = {"iter", HOOKS | NEEDS(MP_FACT_FREE) | NEEDS(MP_FACT_ITER_TASK),
+			  MP_RUNG_PROCFS},
+	[MP_RUNG_PROCFS] = {"procfs", 0, MP_RUNG_PROCFS},
+};
+_Static_assert(ARRAY_SIZE(rungs) == _MP_RUNG_MAX, "rungs");
+
+bool mp_features_allow(const struct mp_facts *f, enum mp_rung rung, const char **ret_missing)
+{
+	for (size_t i = 0; i < _MP_FACT_MAX; i++) {
+		if (!(rungs[rung].needs & NEEDS(i)) || f->has[i])
+			continue;
+		if (ret_missing)
+			*ret_missing = mp_fact_rows[i].label;
+		return false;
+	}
+	return true;
+}
+
+unsigned mp_features_groups(const struct mp_facts *f)
+{
+	return f->has[MP_FACT_BTF] && f->has[MP_FACT_SWITCH] ? MP_GROUP_SCHED : 0;
+}
+
+enum mp_rung mp_features_below(enum mp_rung rung)
+{
+	return rungs[rung].below;
+}
+
+int mp_rung_parse(const char *name, enum mp_rung *ret_rung)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rungs); i++) {
+		if (strcmp(name, rungs[i].name))
+			continue;
+		*ret_rung = (enum mp_rung)i;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+const char *mp_features_remedy(int err, bool root)
+{
+	if ((err == -EPERM || err == -EACCES) && !root)
+		return "run as root (or with CAP_BPF and CAP_PERFMON)";
+	switch (err) {
+	case -EPERM:
+	case -EACCES:
+		return "the container or a lockdown forbids BPF; allow bpf(2) and CAP_BPF, CAP_PERFMON";
+	case -ENOMEM:
+		return "memory for maps is refused; raise the memory limit or ulimit -l";
+	case -ENOSYS:
+		return "this kernel is built without BPF";
+	default:
+		return "run with -v for the kernel's own words";
+	}
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The middle rung: a pass of iter/task over all threads of the machine fills the mapped records.
+ * Owns what the kernel cannot do there: keeping totals monotone, freeing slots, and a copy of the
+ * records, since sched_process_free may fold a process while they are looked at.
+ */
+#ifdef MP_NO_BPF
+typedef int mp_iter_not_built;
+#else
+
+#include "kernel/loader.h"
+
+#include <mmsperf/cleanup.h>
+#include <mmsperf/clock.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <unistd.h>
+
+#include "mmsperf.skel.h"
+
+#define LOAD_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
+#define STORE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
+
+static int pass(const struct bpf_link *link)
+{
+	_cleanup_close_ int fd = bpf_iter_create(bpf_link__fd(link));
+	char none[64];
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	do {
+		n = read(fd, none, sizeof(none));
+	} while (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)));
+	return n < 0 ? -errno : 0;
+}
+
+static uint32_t slot_of_pid(const struct mp_bpf *b, uint32_t tgid)
+{
+	uint32_t i = tgid / MP_PIDS_PER_ENTRY;
+
+	if (i >= b->n_pids)
+		return MP_NO_SLOT;
+	return (uint32_t)LOAD_ONCE(b->pids[i].slot[tgid % MP_PIDS_PER_ENTRY]) - 1;
+}
+
+static void set_state(struct mp_bpf *b, uint32_t slot, enum mp_slot_state state)
+{
+	STORE_ONCE(b->skel->bss->mp_state[slot], (__u8)state);
+}
+
+static int slot_put(struct mp_bpf *b, uint32_t slot)
+{
+	b->recs[slot].start_ns = 0;
+	b->recs[slot].state = MP_REC_FREE;
+	set_state(b, slot, MP_SLOT_FREE);
+	(void)__atomic_sub_fetch(&b->skel->bss->mp_in_use, 1, __ATOMIC_RELAXED);
+	return bpf_map_update_elem(b->free_fd, NULL, &slot, BPF_ANY) ? -errno : 0;
+}
+
+/* Forgotten by clear(), or the loser when a hook and an adoption took the same process. */
+static bool is_nobodys(const struct mp_bpf *b, uint32_t slot)
+{
+	const struct mp_slot *s = &b->slots[slot];
+
+	if (LOAD_ONCE(s->gen) != b->skel->bss->mp_gen)
+		return true;
+	return slot_of_pid(b, s->tgid) != slot &&
+	       LOAD_ONCE(b->skel->bss->mp_state[slot]) != MP_SLOT_DONE;
+}
+
+static void discard(struct mp_bpf *b, uint32_t slot)
+{
+	uint32_t tgid = b->slots[slot].tgid;
+
+	if (slot_of_pid(b, tgid) == slot)
+		STORE_ONCE(b->pids[tgid / MP_PIDS_PER_ENTRY].slot[tgid % MP_PIDS_PER_ENTRY], 0);
+	b->recs[slot].state = MP_REC_FREE;
+	b->out[slot].state = MP_REC_FREE;
+	set_state(b, slot, MP_SLOT_DONE); /* a hook may be at work on it: free at the next tick */
+}
+
+static void copy_rec(const struct mp_rec *from, struct mp_rec *to)
+{
+	__u32 state;
+
+	do { /* at most twice: a record ends once */
+		state = LOAD_ONCE(from->state);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		*to = *from;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	} while (LOAD_ONCE(from->state) != state);
+	to->state = state;
+}
+
+static void take_rec(struct mp_bpf *b, uint32_t slot)
+{
+	struct mp_rec *out = &b->out[slot], now;
+
+	copy_rec(&b->recs[slot], &now);
+	/* Not read yet: forked while the pass was beyond its pid. It comes with the next tick. */
+	if (now.state == MP_REC_FREE || now.start_ns != b->slots[slot].start_ns) {
+		out->state = MP_REC_FREE;
+		return;
+	}
+	/* A thread that ended during the pass may have been read in neither place. */
+	if (out->state == MP_REC_LIVE && out->start_ns == now.start_ns && out->run_ns > now.run_ns)
+		now.run_ns = out->run_ns;
+	*out = now;
+}
+
+static int tick(struct mp_source *s, const struct mp_rec **ret_recs, size_t *ret_n)
+{
+	struct mp_bpf *b = mp_bpf_of(s);
+	const __u8 *state = b->skel->bss->mp_state;
+	uint32_t top = mp_members_top(b), n = 0;
+	int r;
+
+	for (uint32_t i = top; i-- > 0;) {
+		/* Reported by the last tick (a later end is reported first), or discarded by it. */
+		if (LOAD_ONCE(state[i]) != MP_SLOT_DONE || b->out[i].state == MP_REC_LIVE ||
+		    (b->out[i].state == MP_REC_FREE && b->recs[i].state == MP_REC_ENDED))
+			continue;
+		b->out[i].state = MP_REC_FREE;
+		r = slot_put(b, i);
+		if (r)
+			return r;
+	}
+	mp_members_calibrate(b);
+	b->skel->bss->mp_urgent = 0;
+	b->skel->bss->mp_pass_ns = mp_now_ns();
+	r = pass(b->tick_link);
+	if (r)
+		return r;
+	top = mp_members_top(b);
+	for (uint32_t i = 0; i < top; i++) {
+		if (LOAD_ONCE(state[i]) == MP_SLOT_FREE) {
+			b->out[i].state = MP_REC_FREE;
+			continue;
+		}
+		if (is_nobodys(b, i)) {
+			discard(b, i);
+			continue;
+		}
+		take_rec(b, i);
+		n = i + 1;
+	}
+	*ret_recs = b->out;
+	*ret_n = n;
+	return 0;
+}
+
+static int adopt(struct mp_source *s, pid_t pid)
+{
+	struct mp_bpf *b = mp_bpf_of(s);
+	int r;
+
+	mp_members_ask(b, pid);
+	r = pass(b->adopt_link);
+	return r ? r : mp_members_adopted(b);
+}
+
+static int clear(struct mp_source *s)
+{
+	const struct mp_rec *recs;
+	size_t n;
+
+	mp_bpf_of(s)->skel->bss->mp_gen++;
+	return tick(s, &recs, &n);
+}
+
+static const struct mp_source_ops ops = {
+	.rung = MP_RUNG_ITER,
+	.adopt = adopt,
+	.clear = clear,
+	.tick = tick,
+	.cmd = mp_members_cmd,
+	.event_fd = mp_members_event_fd,
+	.watch_execs = mp_members_watch_execs,
+	.exec_pids = mp_members_exec_pids,
+	.need_groups = mp_members_need_groups,
+	.drops = mp_members_drops,
+	.self_cost = mp_members_self_cost,
+	.want = mp_members_want,
+	.urgent = mp_members_urgent,
+	.check = mp_members_check,
+	.free = mp_members_free,
+};
+
+int mp_iter_open(struct mp_source **ret_source, struct mp_diag *d)
+{
+	struct mp_bpf *b;
+	int r = mp_loader_open(MP_RUNG_ITER, &ops, &b, d);
+
+	if (r)
+		return r;
+	b->out = calloc(MP_MAX_SLOTS, sizeof(*b->out));
+	if (!b->out) {
+		mp_loader_close(b);
+		return mp_diag_set(d, -ENOMEM, NULL, 0, 0, "out of memory");
+	}
+	*ret_source = &b->src;
+	return 0;
+}
+
+#endif

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Loads the BPF object for one rung, maps its maps, attaches the lifecycle hooks, and takes it all
+ * down again. Owns libbpf's messages: they go to the log one level lower, and the one that names
+ * the cause goes into the diag. Called by snapshot.c and iter.c.
+ */
+#include "kernel/loader.h"
+
+#include <mmsperf/cleanup.h>
+#include <mmsperf/log.h>
+
+void mp_loader_report(enum mp_rung rung, const char *why, enum mp_rung instead)
+{
+	mp_warning("%s is not possible: %s; using %s instead", mp_rung_name(rung), why,
+		   mp_rung_name(instead));
+}
+
+#ifndef MP_NO_BPF
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mmsperf.skel.h"
+
+#define INIT_PID_NS_INO 0xEFFFFFFCU /* PROC_PID_INIT_INO, include/uapi/linux/nsfs.h */
+#define DEFAULT_PID_MAX 32768
+#define LIMIT_PID_MAX   4194304 /* PID_MAX_LIMIT on 64 bit */
+#define MAX_LINE        256
+#define LOG_TAIL        1500
+
+static void free_btf(struct btf **btf)
+{
+	btf__free(*btf);
+}
+
+static void close_loader(struct mp_bpf **b)
+{
+	mp_loader_close(*b);
+}
+
+/* --- libbpf's messages --------------------------------------------------------------------- */
+
+/* The first warning of a load: the later ones only say that what depends on it failed too. */
+static char first_warning[MAX_LINE];
+
+static void keep_warning(const char *text)
+{
+	size_t n = strcspn(text, "\n");
+
+	if (first_warning[0] || strstr(text, "BEGIN PROG LOAD LOG"))
+		return;
+	if (n >= sizeof(first_warning))
+		n = sizeof(first_warning) - 1;
+	memcpy(first_warning, text, n);
+	first_warning[n] = '\0';
+}
+
+__attribute__((format(printf, 2, 0))) static int on_libbpf(enum libbpf_print_level level,
+							   const char *fmt, va_list ap)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len, skip;
+
+	/* A verifier's log has megabytes: no fixed buffer. */
+	if (level == LIBBPF_DEBUG || vasprintf(&text, fmt, ap) < 0)
+		return 0;
+	if (level == LIBBPF_WARN)
+		keep_warning(text);
+	len = strlen(text);
+	if (len && text[len - 1] == '\n')
+		text[--len] = '\0';
+	skip = len > LOG_TAIL ? len - LOG_TAIL : 0; /* its end says why */
+	mp_debug("%s", text + skip);
+	return (int)len;
+}
+
+/* "prog 'mp_exit': BPF program load failed: Permission denied": without libbpf's own prefix. */
+static const char *cause(int err)
+{
+	const char *p = first_warning;
+
+	if (!strncmp(p, "libbpf: ", 8))
+		p += 8;
+	return *p ? p : strerror(-err);
+}
+
+static int fail(struct mp_diag *d, int err, const char *what)
+{
+	return mp_diag_set(d, err, NULL, 0, 0, "%s failed (%s); %s", what, cause(err),
+			   mp_features_remedy(err, geteuid() == 0));
+}
+
+/* --- facts --------------------------------------------------------------------------------- */
+
+static void gather_facts(struct mp_facts *ret_facts)
+{
+	_cleanup_(free_btf) struct btf *btf = btf__load_vmlinux_btf();
+	struct mp_facts f = {0};
+
+	if (libbpf_get_error(btf)) {
+		btf = NULL;
+		*ret_facts = f;
+		return;
+	}
+	f.has[MP_FACT_BTF] = true;
+	for (size_t i = 0; i < _MP_FACT_MAX; i++) {
+		const struct mp_fact_row *row = &mp_fact_rows[i];
+
+		if (row->btf_name)
+			f.has[i] = btf__find_by_name_kind(btf, row->btf_name,
+							  !strcmp(row->btf_kind, "func")
+								  ? BTF_KIND_FUNC
+								  : BTF_KIND_TYPEDEF) > 0;
+	}
+	*ret_facts = f;
+}
+
+/* --- loading ------------------------------------------------------------------------------- */
+
+static uint32_t pid_max(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/sys/kernel/pid_max", "re");
+	unsigned n;
+
+	if (!f || fscanf(f, "%u", &n) != 1 || n < DEFAULT_PID_MAX)
+		return DEFAULT_PID_MAX;
+	return n > LIMIT_PID_MAX ? LIMIT_PID_MAX : n;
+}
+
+/* 0 in the initial pid namespace, where the kernel's pids are ours. */
+static uint32_t own_pid_namespace(void)
+{
+	struct stat st;
+
+	if (stat("/proc/self/ns/pid", &st) || st.st_ino == INIT_PID_NS_INO)
+		return 0;
+	return (uint32_t)st.st_ino;
+}
+
+/* Only what the rung needs is loaded: the other programs may use what this kernel lacks. */
+static int choose_programs(struct mp_bpf *b, enum mp_rung rung)
+{
+	struct mmsperf_bpf *k = b->skel;
+	struct bpf_program *p[8];
+	size_t n = 0;
+	int r = 0;
+
+	if (rung == MP_RUNG_SNAPSHOT) {
+		p[n++] = k->progs.mp_newtask;
+		p[n++] = k->progs.mp_exec;
+		p[n++] = k->progs.mp_exit;
+		p[n++] = k->progs.mp_snapshot;
+		p[n++] = k->progs.mp_adopt_all;
+	} else {
+		p[n++] = k->progs.mp_i_newtask;
+		p[n++] = k->progs.mp_i_exec;
+		p[n++] = k->progs.mp_i_exit;
+		p[n++] = k->progs.mp_i_free;
+		p[n++] = k->progs.mp_i_read;
+		p[n++] = k->progs.mp_i_adopt;
+		r = bpf_map__set_autocreate(k->maps.mp_tasks, false);
+	}
+	if (b->groups_loaded & MP_GROUP_SCHED)
+		p[n++] = k->progs.mp_switch;
+	else if (!r)
+		r = bpf_map__set_autocreate(k->maps.mp_waits, false);
+	for (size_t i = 0; i < n && !r; i++)
+		r = bpf_program__set_autoload(p[i], true);
+	return r;
+}
+
+static int attach_hooks(struct mp_bpf *b, enum mp_rung rung)
+{
+	struct mmsperf_bpf *k = b->skel;
+	struct bpf_program *snapshot[] = {k->progs.mp_newtask, k->progs.mp_exec, k->progs.mp_exit};
+	struct bpf_program *iter[] = {k->progs.mp_i_newtask, k->progs.mp_i_exec, k->progs.mp_i_exit,
+				      k->progs.mp_i_free};
+	struct bpf_program **p = rung == MP_RUNG_SNAPSHOT ? snapshot : iter;
+	size_t n = rung == MP_RUNG_SNAPSHOT ? ARRAY_SIZE(snapshot) : ARRAY_SIZE(iter);
+
+	_Static_assert(ARRAY_SIZE(iter) <= MP_MAX_LINKS, "links");
+	for (size_t i = 0; i < n; i++) {
+		struct bpf_link *l = bpf_program__attach(p[i]);
+
+		if (!l)
+			return -errno;
+		b->links[b->n_links++] = l;
+	}
+	if (rung == MP_RUNG_SNAPSHOT) {
+		b->tick_fd = bpf_program__fd(k->progs.mp_snapshot);
+		b->adopt_fd = bpf_program__fd(k->progs.mp_adopt_all);
+		return 0;
+	}
+	b->tick_link = bpf_program__attach_iter(k->progs.mp_i_read, NULL);
+	if (!b->tick_link)
+		return -errno;
+	b->adopt_link = bpf_program__attach_iter(k->progs.mp_i_adopt, NULL);
+	return b->adopt_link ? 0 : -errno;
+}
+
+static size_t map_bytes(const struct bpf_map *m)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t n = (size_t)bpf_map__value_size(m) + 7;
+
+	n = n / 8 * 8 * bpf_map__max_entries(m);
+	return (n + page - 1) / page * page;
+}
+
+static int map_map(const struct bpf_map *m, void *ret_ptr)
+{
+	void *p = mmap(NULL, map_bytes(m), PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(m), 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	*(void **)ret_ptr = p;
+	return 0;
+}
+
+static void unmap_map(const struct bpf_map *m, void *p)
+{
+	if (p)
+		(void)munmap(p, map_bytes(m));
+}
+
+static int map_maps(struct mp_bpf *b)
+{
+	struct mmsperf_bpf *k = b->skel;
+	int r;
+
+	r = map_map(k->maps.mp_recs, &b->recs);
+	if (!r)
+		r = map_map(k->maps.mp_slots, &b->slots);
+	if (!r)
+		r = map_map(k->maps.mp_cmds, &b->cmds);
+	if (!r)
+		r = map_map(k->maps.mp_pids, &b->pids);
+	return r;
+}
+
+/* Slot 0 ends up on top: the slots in use stay close together. */
+static int fill_free_slots(struct mp_bpf *b)
+{
+	b->free_fd = bpf_map__fd(b->skel->maps.mp_free);
+	for (uint32_t i = MP_MAX_SLOTS; i-- > 0;)
+		if (bpf_map_update_elem(b->free_fd, NULL, &i, BPF_ANY))
+			return -errno;
+	return 0;
+}
+
+static int load(struct mp_bpf *b, enum mp_rung rung, struct mp_diag *d)
+{
+	int r;
+
+	b->skel = mmsperf_bpf__open();
+	if (!b->skel)
+		return fail(d, -errno, "opening the BPF object");
+	b->n_pids = pid_max() / MP_PIDS_PER_ENTRY + 1;
+	b->skel->rodata->mp_pidns = own_pid_namespace();
+	r = choose_programs(b, rung);
+	if (!r)
+		r = bpf_map__set_max_entries(b->skel->maps.mp_pids, (uint32_t)b->n_pids);
+	if (r)
+		return fail(d, r, "preparing the BPF object");
+	r = mmsperf_bpf__load(b->skel);
+	if (r)
+		return fail(d, r, "loading");
+	r = map_maps(b);
+	if (r)
+		return fail(d, r, "mapping the maps");
+	r = fill_free_slots(b);
+	if (r)
+		return fail(d, r, "filling the free slots");
+	b->skel->bss->mp_want = ~0U;
+	b->skel->bss->mp_gen = 1;
+	b->ring =
+		ring_buffer__new(bpf_map__fd(b->skel->maps.mp_ring), mp_members_on_notice, b, NULL);
+	if (!b->ring)
+		return fail(d, -errno, "opening the ring buffer");
+	r = attach_hooks(b, rung);
+	if (r)
+		return fail(d, r, "attaching");
+	/* Root alone may switch the statistics on; without them self_cost() says so. */
+	b->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	return 0;
+}
+
+int mp_loader_open(enum mp_rung rung, const struct mp_source_ops *ops, struct mp_bpf **ret_bpf,
+		   struct mp_diag *d)
+{
+	_cleanup_(close_loader) struct mp_bpf *b = NULL;
+	const char *missing = NULL;
+	struct mp_facts facts;
+	int r;
+
+	first_warning[0] = '\0';
+	libbpf_set_print(on_libbpf);
+	gather_facts(&facts);
+	if (!mp_features_allow(&facts, rung, &missing))
+		return mp_diag_set(d, -EOPNOTSUPP, NULL, 0, 0, "this kernel has no %s", missing);
+	b = calloc(1, sizeof(*b));
+	if (!b)
+		return mp_diag_set(d, -ENOMEM, NULL, 0, 0, "out of memory");
+	b->src.ops = ops;
+	b->stats_fd = -1;
+	b->groups_loaded = mp_features_groups(&facts);
+	r = load(b, rung, d);
+	if (r)
+		return r;
+	*ret_bpf = TAKE_PTR(b);
+	return 0;
+}
+
+void mp_loader_close(struct mp_bpf *b)
+{
+	if (!b)
+		return;
+	for (size_t i = 0; i < b->n_links; i++)
+		(void)bpf_link__destroy(b->links[i]);
+	(void)bpf_link__destroy(b->sched_link);
+	(void)bpf_link__destroy(b->tick_link);
+	(void)bpf_link__destroy(b->adopt_link);
+	ring_buffer__free(b->ring);
+	if (b->stats_fd >= 0)
+		(void)close(b->stats_fd);
+	if (b->skel) {
+		unmap_map(b->skel->maps.mp_recs, b->recs);
+		unmap_map(b->skel->maps.mp_slots, b->slots);
+		unmap_map(b->skel->maps.mp_cmds, b->cmds);
+		unmap_map(b->skel->maps.mp_pids, b->pids);
+	}
+	mmsperf_bpf__destroy(b->skel);
+	free(b->out);
+	free(b->cmdline);
+	free(b);
+}
+
+#endif

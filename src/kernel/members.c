@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What both BPF rungs do alike: command lines, notices of execs, optional groups, drops and own
+ * cost. Everything here works after privileges were dropped. Called through the rungs' tables.
+ */
+#ifdef MP_NO_BPF
+typedef int mp_members_not_built; /* ISO C wants something in a file */
+#else
+
+#include "kernel/loader.h"
+
+#include <mmsperf/cleanup.h>
+#include <mmsperf/clock.h>
+#include <mmsperf/fs.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "mmsperf.skel.h"
+
+#define CMDLINE_MAX        65536
+#define CALIBRATE_EVERY_NS (MP_NSEC_PER_SEC / 2)
+#define LOAD_ONCE(x)       (*(const volatile __typeof__(x) *)&(x))
+
+uint32_t mp_members_top(const struct mp_bpf *b)
+{
+	const __u8 *used = b->skel->bss->mp_used;
+	uint32_t i = MP_MAX_SLOTS / MP_SLOT_GROUP;
+
+	while (i > 0 && !LOAD_ONCE(used[i - 1]))
+		i--;
+	return i * MP_SLOT_GROUP;
+}
+
+/*
+ * Reading its own CPU clock makes the kernel bring the agent's exec_start up to date, which gives
+ * the program a pair of readings of both clocks. They drift apart by parts in a million.
+ */
+void mp_members_calibrate(struct mp_bpf *b)
+{
+	uint64_t now = mp_now_ns();
+	struct timespec cpu;
+
+	b->skel->bss->mp_calib_ns = 0;
+	if (b->calibrated_ns && now - b->calibrated_ns < CALIBRATE_EVERY_NS)
+		return;
+	b->calibrated_ns = now;
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+	b->skel->bss->mp_calib_ns = mp_now_ns();
+}
+
+/* --- adoption and command lines ------------------------------------------------------------ */
+
+void mp_members_ask(struct mp_bpf *b, pid_t pid)
+{
+	b->skel->bss->mp_adoption = (struct mp_adopt){.pid = (__u32)pid, .slot = MP_NO_SLOT};
+}
+
+static int read_cmdline(uint32_t tgid, char **ret, size_t *ret_len)
+{
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/%u/cmdline", tgid);
+	return mp_read_file(path, CMDLINE_MAX, ret, ret_len);
+}
+
+/* Processes that exec'd before they were members: their children inherit what is put here. */
+static void fill_cmdlines(struct mp_bpf *b)
+{
+	uint32_t top = mp_members_top(b);
+
+	for (uint32_t i = 0; i < top; i++) {
+		_cleanup_free_ char *text = NULL;
+		struct mp_cmd *c = &b->cmds[i];
+		size_t len;
+
+		if (LOAD_ONCE(b->skel->bss->mp_state[i]) != MP_SLOT_LIVE || LOAD_ONCE(c->len) ||
+		    LOAD_ONCE(c->execs))
+			continue;
+		if (read_cmdline(b->slots[i].vtgid, &text, &len))
+			continue;
+		if (len > MP_CMD_LEN)
+			len = MP_CMD_LEN;
+		memcpy(c->argv, text, len);
+		/* Its exec hook may have run meanwhile: the numbers then differ, and cmd() asks
+		 * again. */
+		if (!LOAD_ONCE(c->execs))
+			c->len = (__u32)len;
+	}
+}
+
+int mp_members_adopted(struct mp_bpf *b)
+{
+	const struct mp_adopt *a = &b->skel->bss->mp_adoption;
+
+	fill_cmdlines(b);
+	if (a->slot == MP_NO_SLOT)
+		return a->failed ? -ENOSPC : -ESRCH;
+	return a->failed ? -ENOSPC : 0;
+}
+
+/* The caller may hand in the record it got or a copy of it. */
+static const struct mp_cmd *cmd_of(const struct mp_bpf *b, const struct mp_rec *r)
+{
+	const struct mp_rec *base = b->out ? b->out : b->recs;
+	uint32_t top = mp_members_top(b);
+
+	if ((uintptr_t)r >= (uintptr_t)base && (uintptr_t)r < (uintptr_t)(base + MP_MAX_SLOTS))
+		return &b->cmds[r - base];
+	for (uint32_t i = 0; i < top; i++)
+		if (base[i].state != MP_REC_FREE && base[i].tgid == r->tgid &&
+		    base[i].start_ns == r->start_ns)
+			return &b->cmds[i];
+	return NULL;
+}
+
+const char *mp_members_cmd(struct mp_source *s, const struct mp_rec *r, size_t *ret_len)
+{
+	struct mp_bpf *b = mp_bpf_of(s);
+	const struct mp_cmd *c = cmd_of(b, r);
+	bool match = c && LOAD_ONCE(c->execs) == r->execs && c->len;
+	char *text;
+	size_t len;
+
+	/* A longer one, or one the hook could not read, as long as the process is there to ask. */
+	if ((!match || c->len >= MP_CMD_LEN) && r->state == MP_REC_LIVE && r->tgid &&
+	    !read_cmdline(r->tgid, &text, &len)) {
+		free(b->cmdline);
+		b->cmdline = text;
+		*ret_len = len;
+		return text;
+	}
+	*ret_len = match ? c->len : 0;
+	return match ? c->argv : "";
+}
+
+/* --- notices ------------------------------------------------------------------------------- */
+
+int mp_members_event_fd(struct mp_source *s)
+{
+	return ring_buffer__epoll_fd(mp_bpf_of(s)->ring);
+}
+
+int mp_members_watch_execs(struct mp_source *s, bool on)
+{
+	mp_bpf_of(s)->skel->bss->mp_watch = on;
+	return 0;
+}
+
+int mp_members_on_notice(void *bpf, void *data, size_t size)
+{
+	struct mp_bpf *b = bpf;
+	__u32 pid;
+
+	if (size < sizeof(pid))
+		return 0;
+	memcpy(&pid, data, sizeof(pid));
+	if (pid && b->n_notices < b->max_notices)
+		b->notices[b->n_notices++] = (pid_t)pid;
+	/* Any error ends the reading after this notice; the rest stay for the next call. */
+	return b->n_notices == b->max_notices ? -ENOSPC : 0;
+}
+
+size_t mp_members_exec_pids(struct mp_source *s, pid_t *pids, size_t max)
+{
+	struct mp_bpf *b = mp_bpf_of(s);
+
+	if (!max)
+		return 0;
+	b->notices = pids;
+	b->n_notices = 0;
+	b->max_notices = max;
+	(void)ring_buffer__consume(b->ring);
+	b->notices = NULL;
+	return b->n_notices;
+}
+
+bool mp_members_urgent(struct mp_source *s)
+{
+	return LOAD_ONCE(mp_bpf_of(s)->skel->bss->mp_in_use) > MP_MAX_SLOTS / 2;
+}
+
+/* --- groups, drops, cost ------------------------------------------------------------------- */
+
+int mp_members_need_groups(struct mp_source *s, unsigned groups, struct mp_diag *d)
+{
+	struct mp_bpf *b = mp_bpf_of(s);
+
+	if (groups & ~b->groups_loaded)
+		return mp_diag_set(d, -EOPNOTSUPP, NULL, 0, 0,
+				   "this kernel has no %s: I/O wait is not known",
+				   mp_fact_rows[MP_FACT_SWITCH].label);
+	if ((groups & MP_GROUP_SCHED) && !b->sched_link) {
+		/* Waits begun under another number are told apart from those of this attachment. */
+		b->skel->bss->mp_sched_gen = ++b->sched_gen;
+		b->sched_link = bpf_program__attach(b->skel->progs.mp_switch);
+		if (!b->sched_link) {
+			int r = -errno;
+
+			b->skel->bss->mp_sched_gen = 0;
+			return mp_diag_set(d, r, NULL, 0, 0,
+					   "cannot attach the scheduler group: %s", strerror(-r));
+		}
+	} else if (!(groups & MP_GROUP_SCHED) && b->sched_link) {
+		(void)bpf_link__destroy(b->sched_link);
+		b->sched_link = NULL;
+		b->skel->bss->mp_sched_gen = 0;
+	}
+	return 0;
+}
+
+void mp_members_drops(struct mp_source *s, uint64_t drops[_MP_DROP_MAX])
+{
+	for (size_t i = 0; i < _MP_DROP_MAX; i++)
+		drops[i] = LOAD_ONCE(mp_bpf_of(s)->skel->bss->mp_drops[i]);
+}
+
+bool mp_members_self_cost(struct mp_source *s, uint64_t *ret_run_ns, uint64_t *ret_runs)
+{
+	struct mp_bpf *b = mp_bpf_of(s);
+	uint64_t ns = 0, runs = 0;
+	struct bpf_program *p;
+
+	if (b->stats_fd < 0)
+		return false;
+	bpf_object__for_each_program(p, b->skel->obj)
+	{
+		struct bpf_prog_info info = {0};
+		__u32 len = sizeof(info);
+		int fd = bpf_program__fd(p);
+
+		if (fd < 0)
+			continue;
+		if (bpf_obj_get_info_by_fd(fd, &info, &len))
+			return false;
+		ns += info.run_time_ns;
+		runs += info.run_cnt;
+	}
+	*ret_run_ns = ns;
+	*ret_runs = runs;
+	return true;
+}
+
+void mp_members_want(struct mp_source *s, unsigned valid)
+{
+	mp_bpf_of(s)->skel->bss->mp_want = valid | MP_HAS_CPU;
+}
+
+/* Kernels before 6.1 refuse maps and programs to a process without CAP_BPF, open or not. */
+int mp_members_check(struct mp_source *s)
+{
+	struct mp_bpf *b = mp_bpf_of(s);
+	struct mp_slot slot;
+	__u32 zero = 0;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(b->skel->maps.mp_slots), &zero, &slot))
+		return -errno;
+	return 0;
+}
+
+void mp_members_free(struct mp_source *s)
+{
+	mp_loader_close(mp_bpf_of(s));
+}
+
+#endif
