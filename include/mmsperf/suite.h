@@ -7,12 +7,15 @@
 
 /* One collected suite. Strings owned. */
 struct mp_suite {
-	char *name;        /* file name without .yaml */
-	char *path;        /* its YAML */
-	char *env_path;    /* environments/ENV.yaml or NULL */
-	char *global_path; /* global_config.yaml or NULL */
-	struct mp_yaml *doc, *env_doc, *global_doc;
-	double expected_s; /* ramp-up + hold-for + start-up allowance; 0: unknown */
+	char *name;          /* file name without .yaml; a second one of it: FOLDER.NAME */
+	char *path;          /* its YAML */
+	char *env_path;      /* environments/ENV.yaml or NULL */
+	char *global_path;   /* global_config.yaml or NULL */
+	struct mp_yaml *doc, *env_doc, *global_doc; /* NULL where there is no file or it is bad */
+	struct mp_plan *plan; /* what the three say together; NULL when bad */
+	bool bad;             /* malformed: `diag` says where and why; it is not run */
+	struct mp_diag diag;
+	double expected_s;    /* ramp-up + hold-for + start-up allowance; 0: unknown */
 	size_t n_criteria;
 };
 
@@ -29,7 +32,10 @@ struct mp_run_opts {
 	const char *self; /* path of this program, to start the collector */
 };
 
-/* Collects suites in name order (contract, section 1). 0 with n == 0 is possible. */
+/*
+ * Collects suites in name order (contract, section 1). 0 with n == 0 is possible; a malformed suite
+ * is in the list, marked bad. -ENOENT, -EACCES with d filled when test_dir cannot be read.
+ */
 int mp_suites_find(const struct mp_run_opts *o, struct mp_suite_list *ret_list, struct mp_diag *d);
 void mp_suites_done(struct mp_suite_list *l);
 

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One suite from server to verdict. Every fault ends up in the suite's result: the next suite runs
+ * all the same. Called by runner.c.
+ */
+#include "suite/runner.h"
+
+#include <mmsperf/clock.h>
+#include <mmsperf/fs.h>
+#include <mmsperf/log.h>
+#include <mmsperf/str.h>
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The suite could not be run as it should: verdict error. The first fault is the reason. */
+static void fault(struct mp_suite_result *res, int r, const struct mp_diag *d)
+{
+	char text[900];
+
+	res->verdict = MP_ERROR;
+	if (res->reason)
+		return;
+	res->reason = strdup(d && *d->msg ? mp_diag_str(d, text, sizeof(text)) : strerror(-r));
+}
+
+static void fault_text(struct mp_suite_result *res, char *owned)
+{
+	res->verdict = MP_ERROR;
+	if (res->reason)
+		free(owned);
+	else
+		res->reason = owned;
+}
+
+static void set_server_text(struct mp_runner *u)
+{
+	if (u->run.server || !u->server.url)
+		return;
+	u->run.server = u->server.ours ? mp_asprintf("%s, started by %s", u->server.url,
+						     u->server.spec->file) :
+					 mp_asprintf("%s, already running", u->server.url);
+}
+
+/* 0, -EINTR, or another error that is in res already. */
+static int prepare_server(struct mp_runner *u, const struct mp_plan *p, struct mp_suite_result *res)
+{
+	_cleanup_free_ char *url = p->host ? mp_asprintf("%s:%d", p->host, p->port) : strdup("");
+	struct mp_diag d = {0};
+	int r;
+
+	if (!url)
+		return -ENOMEM;
+	if (u->server_fault && !p->starts_server && !strcmp(url, u->server_fault_url)) {
+		fault(res, 0, &(struct mp_diag){.msg = "not run: there is no server (see above)"});
+		return -ECONNREFUSED;
+	}
+	r = mp_server_ensure(&u->server, p, u->o->server, &u->ev, &d);
+	if (r == -EINTR)
+		return r;
+	if (r < 0) {
+		fault(res, r, &d);
+		free(u->server_fault);
+		free(u->server_fault_url);
+		u->server_fault = strdup(d.msg);
+		u->server_fault_url = TAKE_PTR(url);
+		return r;
+	}
+	set_server_text(u);
+	return 0;
+}
+
+/* What is left by the run as evidence; freed by evidence_done. */
+struct evidence {
+	struct mp_table bzt, own;
+	struct mp_load load;
+	struct mp_label_stats *labels;
+	size_t n_labels;
+	struct mp_suite_result xunit;
+};
+
+static void evidence_done(struct evidence *e)
+{
+	mp_table_done(&e->bzt);
+	mp_table_done(&e->own);
+	mp_load_done(&e->load);
+	for (size_t i = 0; i < e->n_labels; i++)
+		free(e->labels[i].label);
+	free(e->labels);
+	mp_suite_result_done(&e->xunit);
+}
+
+static char *in(const struct mp_suite_result *res, const char *name)
+{
+	return mp_path_join(res->dir, name);
+}
+
+/* A file that is missing is no evidence, one that is broken is a line in the log. */
+static void note(const char *what, int r, const struct mp_diag *d)
+{
+	char text[900];
+
+	if (r < 0 && r != -ENOENT)
+		mp_warning("%s: %s", what, *d->msg ? mp_diag_str(d, text, sizeof(text)) : strerror(-r));
+}
+
+static void collect_evidence(const struct mp_suite_result *res, struct evidence *e)
+{
+	_cleanup_free_ char *bzt = in(res, "metrics_bzt.csv"), *own = in(res, "metrics.csv"),
+			    *stats = in(res, "final_stats.csv");
+	struct mp_diag d = {0};
+
+	if (!bzt || !own || !stats)
+		return;
+	note("bzt's metrics log", mp_bztlog_correct(res->dir, &d), &d);
+	if (mp_is_file(bzt))
+		note("metrics_bzt.csv", mp_table_read(bzt, &e->bzt, &d), &d);
+	if (mp_is_file(own))
+		note("metrics.csv", mp_table_read(own, &e->own, &d), &d);
+	note("kpi.jtl", mp_load_read(res->dir, &e->load, &d), &d);
+	if (mp_is_file(stats))
+		note("final_stats.csv", mp_final_stats_read(stats, &e->labels, &e->n_labels, &d), &d);
+	note("xunit", mp_xunit_read(res->dir, &e->xunit, &d), &d);
+}
+
+/* bzt's end in words, where it is a fault; NULL where criteria decide. */
+static char *bzt_end_text(const struct mp_suite_result *res, const struct mp_bzt_result *b,
+			  double deadline_s)
+{
+	char said[400], after[32];
+
+	(void)mp_format_elapsed(after, sizeof(after), b->bzt_s);
+	if (b->end == MP_BZT_STOPPED)
+		return mp_asprintf("stopped by hand after %s; what was measured is kept", after);
+	if (b->end == MP_BZT_DEADLINE)
+		return mp_asprintf("not finished at its deadline of %.0f s; what was measured is kept "
+				   "(--timeout sets another)",
+				   deadline_s);
+	if (b->code == 0 || b->code == 3)
+		return NULL;
+	mp_bzt_fault(res->dir, said, sizeof(said));
+	if (b->code > 128)
+		return mp_asprintf("bzt crashed (signal %d: %s)%s%s; see %s/bzt-console.log",
+				   b->code - 128, strsignal(b->code - 128), *said ? ": " : "", said,
+				   res->dir);
+	return mp_asprintf("bzt ended with code %d%s%s%s; see %s/bzt-console.log", b->code,
+			   b->code == 2 ? " (somebody stopped it)" : "", *said ? ": " : "", said,
+			   res->dir);
+}
+
+static void judge(const struct mp_suite *s, struct mp_suite_result *res, struct evidence *e)
+{
+	struct mp_evidence ev = {
+		.bzt = &e->bzt,
+		.own = &e->own,
+		.load_from_s = e->load.n ? e->load.ts[0] : 0,
+		.load_to_s = e->load.n ? e->load.ts[e->load.n - 1] + 1 : 0,
+		.labels = e->labels,
+		.n_labels = e->n_labels,
+		.xunit = e->xunit.cases,
+		.n_xunit = e->xunit.n_cases,
+		.bzt_code = res->bzt_code,
+		/* what bzt did not get to judge is not "no data" */
+		.incomplete = res->verdict == MP_ERROR,
+	};
+	int r = mp_eval_suite(s->plan, &ev, res);
+
+	if (r < 0)
+		fault(res, r, NULL);
+}
+
+/* Requests that failed without a criterion about them do not fail a suite; they are not hidden. */
+static void set_remark(struct mp_runner *u, const struct mp_suite_result *res,
+		       const struct evidence *e)
+{
+	double failed = e->load.failed, samples = e->load.samples;
+
+	if (res->verdict != MP_PASSED && res->verdict != MP_SKIPPED)
+		return;
+	if (failed > 0)
+		u->remark = mp_asprintf("%zu criteria met; %.0f of %.0f requests failed, which no "
+					"criterion forbids",
+					res->n_cases, failed, samples);
+	else if (res->verdict == MP_PASSED)
+		u->remark = mp_asprintf("%zu %s met, %.0f requests", res->n_cases,
+					res->n_cases == 1 ? "criterion" : "criteria", samples);
+}
+
+static void after_bzt(struct mp_runner *u, const struct mp_suite *s, struct mp_suite_result *res,
+		      const struct mp_bzt_result *b, double deadline_s)
+{
+	_cleanup_(evidence_done) struct evidence e = {0};
+	struct mp_diag d = {0};
+	char *text;
+
+	res->bzt_s = b->bzt_s;
+	res->bzt_code = b->code;
+	res->incomplete = b->end != MP_BZT_ENDED || b->code > 128;
+	text = bzt_end_text(res, b, deadline_s);
+	if (mp_server_has_died(&u->server, &d))
+		fault(res, -ECHILD, &d);
+	if (text)
+		fault_text(res, text);
+	if (b->strays && b->end == MP_BZT_ENDED)
+		mp_debug("%s: %zu processes that bzt left behind were ended", s->name, b->strays);
+	collect_evidence(res, &e);
+	judge(s, res, &e);
+	set_remark(u, res, &e);
+}
+
+static void load_and_judge(struct mp_runner *u, const struct mp_suite *s,
+			   struct mp_suite_result *res, struct mp_collector *c, const char *jmeter,
+			   bool offline)
+{
+	double deadline = mp_plan_deadline_s(s->expected_s, u->o->timeout_s);
+	pid_t keep[] = {u->server.child.pid, c->child.pid};
+	struct mp_bzt_opts o = {
+		.tools = &u->tools,
+		.suite_dir = res->dir,
+		.home = u->home,
+		.jmeter = jmeter,
+		.offline_jmeter = offline,
+		.socket = c->socket,
+		.deadline_s = deadline,
+		.keep = keep,
+		.n_keep = ARRAY_SIZE(keep),
+		.tick = mp_progress_tick,
+		.data = &u->progress,
+	};
+	struct mp_bzt_result b = {0};
+	struct mp_diag d = {0}, cd = {0};
+	int r = mp_bzt_run(s, &o, &u->ev, &b, &d), cr;
+
+	cr = mp_collector_stop(c, &cd); /* its files are whole from here on */
+	if (r < 0) {
+		fault(res, r, &d);
+		return;
+	}
+	if (cr < 0)
+		fault(res, cr, &cd);
+	after_bzt(u, s, res, &b, deadline);
+}
+
+void mp_runner_suite(struct mp_runner *u, const struct mp_suite *s, struct mp_suite_result *res)
+{
+	_cleanup_(mp_collector_done) struct mp_collector c = MP_COLLECTOR_INIT;
+	_cleanup_free_ char *jmeter = NULL;
+	struct mp_collector_opts co = {
+		.self = u->tools.self,
+		.suite_dir = res->dir,
+		.socket_dir = u->tmp,
+		.monit = u->o->monit,
+	};
+	struct mp_diag d = {0};
+	bool offline = false;
+	int r;
+
+	if (s->bad) {
+		fault(res, -EINVAL, &s->diag);
+		return;
+	}
+	r = mp_tools_jmeter(&u->tools, u->o, s->plan, &jmeter, &offline, &d);
+	if (r < 0) {
+		fault(res, r, &d);
+		return;
+	}
+	r = prepare_server(u, s->plan, res);
+	if (!r) {
+		co.match = mp_server_match(&u->server);
+		co.pidfile = co.match ? NULL : mp_server_pidfile(&u->server);
+		r = mp_collector_start(&c, &co, s->plan, &u->ev, &d);
+		if (r < 0 && r != -EINTR)
+			fault(res, r, &d);
+	}
+	if (r == -EINTR) {
+		res->incomplete = true;
+		fault(res, 0, &(struct mp_diag){.msg = "stopped by hand before its load began"});
+	}
+	if (r < 0)
+		return;
+	if (c.note) {
+		mp_progress_tick(&u->progress, -1);
+		mp_info("%s", c.note);
+	}
+	res->rung = TAKE_PTR(c.rung);
+	res->rung_why = TAKE_PTR(c.why);
+	load_and_judge(u, s, res, &c, jmeter, offline);
+}

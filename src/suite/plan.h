@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a suite, its environment and the global config say together: merged as bzt merges them,
+ * variables replaced, criteria as structures. Pure but for reading the process's environment.
+ */
+#pragma once
+
+#include <mmsperf/suite.h>
+
+#include "suite/criteria.h"
+
+/* One monitoring client of the suite. */
+struct mp_source_spec {
+	char *label;     /* what criteria call it */
+	char *host;      /* NULL: not a server-agent */
+	int port;
+	bool local_host; /* the agent's address is this machine */
+	bool ours;       /* ServerLocalClient: the plugin of tools/taurus */
+	bool logging;
+};
+
+struct mp_plan {
+	struct mp_yaml *merged;
+	double expected_s; /* 0: unknown (iterations decide) */
+	bool needs_jmeter;
+	bool starts_server; /* a shellexec step does */
+	bool detects_plugins_set; /* modules.jmeter.detect-plugins is given */
+	char *jmeter_path;  /* modules.jmeter.path, or NULL */
+	char *protocol, *host; /* host NULL: no server's address is configured */
+	int port, management_port;
+	struct mp_criterion *crit;
+	size_t n_crit;
+	struct mp_source_spec *src;
+	size_t n_src;
+	char **metrics; /* names asked of this machine's collector, each once */
+	size_t n_metrics;
+	bool all_sources_known; /* no monitoring client that we cannot judge */
+};
+
+/* suite->{doc,env_doc,global_doc} -> plan. -EINVAL with d filled: malformed. */
+int mp_plan_new(const struct mp_suite *s, struct mp_plan **ret_plan, struct mp_diag *d);
+void mp_plan_free(struct mp_plan *p);
+void mp_plan_freep(struct mp_plan **p);
+
+/* Replaces ${NAME} by settings.env of the merged configuration, twice deep as bzt does. */
+char *mp_plan_expand(const char *text, void *plan);
+/* The first server-agent of this machine that the suite names; 9009 when it names none. */
+int mp_plan_agent_port(const struct mp_plan *p);
+bool mp_plan_needs_agent(const struct mp_plan *p);
+/* Source of a criterion's label, or NULL. */
+const struct mp_source_spec *mp_plan_source(const struct mp_plan *p, const char *label);
+
+/* bzt's own time before and after the load: reading configs, JMeter's start, final reports. */
+#define MP_STARTUP_ALLOWANCE_S 20.0
+/* Deadline of a suite: 3 x expected + 120; without an expectation one hour. */
+double mp_plan_deadline_s(double expected_s, double timeout_s);

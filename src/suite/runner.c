@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The main job: collect, then for each suite server, collector, bzt, verdict; results are saved
+ * after every suite, so that whatever happens later takes nothing away. Owns the run. Called by
+ * cli/run.c; what one suite needs is in one_suite.c.
+ */
+#include "suite/runner.h"
+
+#include "suite/strays.h"
+
+#include <mmsperf/clock.h>
+#include <mmsperf/fs.h>
+#include <mmsperf/log.h>
+#include <mmsperf/report.h>
+#include <mmsperf/str.h>
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { EXIT_INFRA = 1, EXIT_USAGE = 2, EXIT_FAILED = 3 };
+
+static void complain(const char *what, int r, const struct mp_diag *d)
+{
+	char text[900];
+
+	if (*d->msg)
+		mp_error("%s%s%s", what, *what ? ": " : "", mp_diag_str(d, text, sizeof(text)));
+	else
+		(void)mp_error_r(r, "%s", *what ? what : "failed");
+}
+
+/* A fault that is no suite's: said once, the run ends with 1. */
+static void run_fault(struct mp_runner *u, const char *what, int r, const struct mp_diag *d)
+{
+	if (!u->infra)
+		complain(what, r, d);
+	u->infra = true;
+}
+
+static int make_folders(struct mp_runner *u, struct mp_diag *d)
+{
+	const char *tmp = getenv("TMPDIR");
+	_cleanup_free_ char *pattern = NULL;
+	int r;
+
+	/* a Unix socket's path has 107 bytes: artifacts may lie deeper than that */
+	if (!tmp || strlen(tmp) > 60)
+		tmp = "/tmp";
+	pattern = mp_asprintf("%s/mmsperf-XXXXXX", tmp);
+	if (!pattern)
+		return -ENOMEM;
+	if (!mkdtemp(pattern)) {
+		r = -errno;
+		return mp_diag_set(d, r, pattern, 0, 0, "cannot be created: %s", strerror(-r));
+	}
+	u->tmp = TAKE_PTR(pattern);
+	u->home = mp_path_join(u->tmp, "home");
+	if (!u->home)
+		return -ENOMEM;
+	r = mp_mkdir_p(u->home, 0700);
+	return r < 0 ? mp_diag_set(d, r, u->home, 0, 0, "cannot be created: %s", strerror(-r)) : 0;
+}
+
+static int create_run(struct mp_runner *u, struct mp_diag *d)
+{
+	const struct mp_run_opts *o = u->o;
+	int r = mp_mkdir_p(o->artifacts_dir, 0755);
+
+	if (r < 0)
+		return mp_diag_set(d, r, NULL, 0, 0, "--artifacts-dir '%s': %s", o->artifacts_dir,
+				   strerror(-r));
+	u->run.out = realpath(o->artifacts_dir, NULL);
+	u->run.env = strdup(o->env_name);
+	if (!u->run.out || !u->run.env)
+		return -ENOMEM;
+	r = mp_store_create(&u->run, d);
+	if (r < 0)
+		return r;
+	u->server.log = mp_path_join(u->run.dir, "server.log");
+	u->run.suites = calloc(u->list.n, sizeof(*u->run.suites));
+	return u->server.log && u->run.suites ? make_folders(u, d) : -ENOMEM;
+}
+
+static void save(struct mp_runner *u)
+{
+	struct mp_diag d = {0};
+	int r = mp_store_save(&u->run, &d);
+
+	if (r < 0)
+		run_fault(u, "results cannot be saved", r, &d);
+}
+
+/* Folder and names of a suite's result; the folder is there afterwards. */
+static int begin_result(struct mp_runner *u, const struct mp_suite *s, struct mp_suite_result *res,
+			struct mp_diag *d)
+{
+	int r;
+
+	res->bzt_code = -1;
+	res->started_s = mp_wall_s();
+	res->name = strdup(s->name);
+	res->path = strdup(s->path);
+	res->dir = mp_path_join(u->run.dir, s->name);
+	if (!res->name || !res->path || !res->dir)
+		return -ENOMEM;
+	r = mp_mkdir_p(res->dir, 0755);
+	return r < 0 ? mp_diag_set(d, r, res->dir, 0, 0, "cannot be created: %s", strerror(-r)) : 0;
+}
+
+static void run_suites(struct mp_runner *u)
+{
+	for (size_t i = 0; i < u->list.n; i++) {
+		const struct mp_suite *s = &u->list.v[i];
+		struct mp_suite_result *res = &u->run.suites[u->run.n_suites];
+		double started = mp_now_s();
+		struct mp_diag d = {0};
+		int r;
+
+		if (u->ev.interrupts)
+			break;
+		r = begin_result(u, s, res, &d);
+		u->run.n_suites++; /* from here on it is freed with the run */
+		if (r < 0) {
+			res->verdict = MP_ERROR;
+			run_fault(u, "", r, &d);
+			break;
+		}
+		mp_progress_begin(&u->progress, i + 1, s->name, s->expected_s);
+		mp_runner_suite(u, s, res);
+		res->duration_s = mp_now_s() - started;
+		mp_progress_end(&u->progress, res->incomplete ? "incomplete" :
+						mp_verdict_name(res->verdict),
+				res->duration_s, u->remark ? u->remark : res->reason);
+		free(u->remark);
+		u->remark = NULL;
+		save(u);
+		if (u->infra)
+			break;
+	}
+}
+
+static void write_reports(struct mp_runner *u)
+{
+	struct mp_diag d = {0};
+	int r;
+
+	for (size_t i = 0; i < u->run.n_suites; i++) {
+		r = mp_results_load_series(&u->run.suites[i], &d);
+		if (r < 0)
+			mp_debug("%s: %s", u->run.suites[i].name, *d.msg ? d.msg : strerror(-r));
+		d = (struct mp_diag){0};
+	}
+	r = mp_report_junit(&u->run, &d);
+	if (r < 0)
+		run_fault(u, "junit.xml cannot be written", r, &d);
+	d = (struct mp_diag){0};
+	r = mp_report_html(&u->run, &d);
+	if (r < 0)
+		run_fault(u, "junit.html cannot be written", r, &d);
+}
+
+static void decide(struct mp_runner *u)
+{
+	struct mp_outcome o = {
+		.stopped = u->ev.interrupts > 0,
+		.infra = u->infra,
+		.suites = u->run.suites,
+		.n = u->run.n_suites,
+	};
+
+	u->run.stopped = o.stopped;
+	u->run.exit_code = mp_eval_exit_code(&o);
+	u->run.verdict = MP_SKIPPED;
+	for (size_t i = 0; i < u->run.n_suites; i++) {
+		enum mp_verdict v = u->run.suites[i].verdict;
+
+		if (v == MP_PASSED && u->run.verdict == MP_SKIPPED)
+			u->run.verdict = MP_PASSED;
+		else if (v > u->run.verdict && v != MP_SKIPPED)
+			u->run.verdict = v;
+	}
+	if (u->infra)
+		u->run.verdict = MP_ERROR;
+	u->run.duration_s = mp_wall_s() - u->run.started_s;
+}
+
+static void finish(struct mp_runner *u)
+{
+	struct mp_diag d = {0};
+	int r;
+
+	mp_server_stop(&u->server);
+	(void)mp_strays_end(NULL, 0, SIGTERM, 5);
+	decide(u);
+	write_reports(u);
+	decide(u); /* a report that could not be written is a fault as well */
+	r = mp_store_publish(&u->run, &d);
+	if (r < 0) {
+		run_fault(u, "results cannot be published", r, &d);
+		decide(u);
+	}
+	if (u->o->verbosity < 0)
+		return;
+	mp_report_console(&u->run, stdout);
+	if (fflush(stdout) != 0)
+		mp_debug("the table cannot be written: %s", strerror(errno));
+}
+
+static void runner_done(struct mp_runner *u)
+{
+	mp_server_done(&u->server);
+	mp_tools_done(&u->tools);
+	if (u->tmp)
+		(void)mp_rm_rf(u->tmp);
+	free(u->tmp);
+	free(u->home);
+	free(u->remark);
+	free(u->server_fault);
+	free(u->server_fault_url);
+	mp_run_done(&u->run);
+	mp_suites_done(&u->list);
+	mp_events_done(&u->ev);
+	curl_global_cleanup();
+}
+
+int mp_suite_main(const struct mp_run_opts *o)
+{
+	_cleanup_(runner_done) struct mp_runner u = {
+		.o = o, .ev.fd = -1, .server = MP_SERVER_INIT};
+	struct mp_diag d = {0};
+	int r;
+
+	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
+	r = mp_suites_find(o, &u.list, &d);
+	if (r < 0) {
+		complain("", r, &d);
+		return r == -ENOENT ? EXIT_USAGE : EXIT_INFRA;
+	}
+	if (!u.list.n) {
+		mp_error("no suite in '%s' matches '%s'%s%s%s", o->test_dir, o->pattern,
+			 o->exclude ? " without '" : "", o->exclude ? o->exclude : "",
+			 o->exclude ? "'" : "");
+		return EXIT_FAILED;
+	}
+	r = mp_events_init(&u.ev);
+	if (!r)
+		r = mp_strays_adopt();
+	if (r < 0) {
+		(void)mp_error_r(r, "the runner cannot be set up");
+		return EXIT_INFRA;
+	}
+	r = mp_tools_find(o, &u.tools, &d);
+	if (!r)
+		r = create_run(&u, &d);
+	if (r < 0) {
+		complain("", r, &d);
+		return EXIT_INFRA;
+	}
+	mp_progress_init(&u.progress, u.list.n, o->verbosity < 0);
+	save(&u);
+	if (!u.infra)
+		run_suites(&u);
+	finish(&u);
+	return u.run.exit_code;
+}
