@@ -160,9 +160,15 @@ packages() {
 }
 
 # --- Python -----------------------------------------------------------------------------------------------------------------------
+mend_taurus() { # VENV
+	local file
+	file=$(find "$1"/lib/python3*/site-packages/bzt/modules -name console.py)
+	sed -i -f "$here/taurus-console.sed" "$file" && grep -q 'hasattr(module, "get_widget")' "$file" && "$1/bin/python" -m py_compile "$file"
+}
+
 venv() { # NAME REQUIREMENTS PROGRAM TITLE STATUS
 	local dir=$build/$1 list=$here/$2 program=$3 title=$4 log=$build/setup-$1.log k
-	k=$(key "$list")
+	k=$(key "$list" "$here/taurus-console.sed")
 	# The interpreter below a venv goes away with an upgrade of the system: then it is made anew.
 	if ready "$dir" "$k" && "$dir/bin/python" -c '' 2>/dev/null; then return 0; fi
 	if ! find_python; then
@@ -178,7 +184,7 @@ venv() { # NAME REQUIREMENTS PROGRAM TITLE STATUS
 	if run "$log" "$python" -m venv "$dir" &&
 		{ ! grep -q '^setuptools==' "$list" || run "$log" "${pip[@]}" install -q --no-deps "$(grep '^setuptools==' "$list")"; } &&
 		run "$log" "${pip[@]}" install -q --no-deps --no-build-isolation -r "$list" &&
-		run "$log" "${pip[@]}" check && [ -x "$dir/bin/$program" ]; then
+		run "$log" "${pip[@]}" check && [ -x "$dir/bin/$program" ] && { [ "$program" != bzt ] || mend_taurus "$dir"; }; then
 		printf '%s\n' "$k" >"$dir/.ready"
 		half=
 		step_done "$(grep "^$program==" "$list")"
