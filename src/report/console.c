@@ -64,9 +64,9 @@ static void put_ms(char *buf, size_t size, double s)
 	if (!isfinite(s))
 		(void)snprintf(buf, size, "-");
 	else if (s < 0.9995)
-		(void)snprintf(buf, size, "%.0f ms", s * 1000);
+		(void)snprintf(buf, size, "%.0fms", s * 1000);
 	else
-		(void)snprintf(buf, size, "%.1f s", s);
+		(void)snprintf(buf, size, "%.1fs", s);
 }
 
 static void put_row(const struct mp_suite_result *s, bool colour, FILE *out)
@@ -74,7 +74,7 @@ static void put_row(const struct mp_suite_result *s, bool colour, FILE *out)
 	const struct mp_label_stats *t = s->n_labels && !*s->labels[0].label ? s->labels : NULL;
 	char name[160], elapsed[16], p90[16], rate[16] = "-", errors[16] = "-";
 
-	cut(name, sizeof(name), s->name, 33);
+	cut(name, sizeof(name), s->name, 42);
 	put_ms(p90, sizeof(p90), t ? t->p90_s : NAN);
 	if (t && isfinite(t->throughput))
 		(void)snprintf(rate, sizeof(rate), t->throughput < 100 ? "%.1f" : "%.0f",
@@ -82,7 +82,7 @@ static void put_row(const struct mp_suite_result *s, bool colour, FILE *out)
 	if (t && t->samples > 0)
 		(void)snprintf(errors, sizeof(errors), t->failed > 0 ? "%.1f%%" : "%.0f%%",
 			       100 * t->failed / t->samples);
-	fprintf(out, "%s%-7s%s  %s %5zu %7.7s %7.7s %6.6s %5.5s\n",
+	fprintf(out, "%s%-7s%s %s %4zu %7.7s %5.5s %5.5s %4.4s\n",
 		colour ? colours[s->verdict] : "", mp_verdict_name(s->verdict),
 		colour ? "\033[0m" : "", name, s->n_cases,
 		mp_format_elapsed(elapsed, sizeof(elapsed), s->duration_s), p90, rate, errors);
@@ -141,8 +141,8 @@ void mp_report_console(const struct mp_run *r, FILE *out)
 	char elapsed[32];
 
 	if (r->n_suites)
-		fprintf(out, "%-7s  %-33s %5s %7s %7s %6s %5s\n", "verdict", "suite", "cases",
-			"time", "p90", "req/s", "err");
+		fprintf(out, "%-7s %-42s %4s %7s %5s %5s %4s\n", "verdict", "suite", "case", "time",
+			"p90", "req/s", "err");
 	for (size_t i = 0; i < r->n_suites; i++) {
 		put_row(&r->suites[i], colour, out);
 		n[r->suites[i].verdict]++;

@@ -19,38 +19,50 @@
 #include <string.h>
 #include <time.h>
 
-void mp_html_text(struct mp_buf *b, const char *s)
+static const char *entity(char c)
+{
+	switch (c) {
+	case '&':
+		return "&amp;";
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '"':
+		return "&quot;";
+	case '\'':
+		return "&#39;";
+	case '_':
+		return "_<wbr>";
+	default:
+		return "/<wbr>";
+	}
+}
+
+static void put_escaped(struct mp_buf *b, const char *s, const char *special)
 {
 	_cleanup_free_ char *clean = s ? mp_text_clean(s, true) : NULL;
 
 	if (s && !clean)
 		b->failed = true;
 	for (const char *p = clean; p && *p;) {
-		size_t n = strcspn(p, "&<>\"'");
+		size_t n = strcspn(p, special);
 
 		mp_buf_append(b, p, n);
 		p += n;
-		switch (*p) {
-		case '&':
-			mp_buf_puts(b, "&amp;");
-			break;
-		case '<':
-			mp_buf_puts(b, "&lt;");
-			break;
-		case '>':
-			mp_buf_puts(b, "&gt;");
-			break;
-		case '"':
-			mp_buf_puts(b, "&quot;");
-			break;
-		case '\'':
-			mp_buf_puts(b, "&#39;");
-			break;
-		default:
-			return;
-		}
-		p++;
+		if (*p)
+			mp_buf_puts(b, entity(*p++));
 	}
+}
+
+void mp_html_text(struct mp_buf *b, const char *s)
+{
+	put_escaped(b, s, "&<>\"'");
+}
+
+void mp_html_name(struct mp_buf *b, const char *s)
+{
+	put_escaped(b, s, "&<>\"'_/");
 }
 
 void mp_html_seconds(struct mp_buf *b, double s)
@@ -216,14 +228,14 @@ static void write_reasons(struct mp_buf *b, const struct mp_run *r)
 			mp_buf_puts(b, "<ul class=\"reasons\">\n");
 		any = true;
 		mp_buf_printf(b, "<li><a href=\"#suite-%zu\">", i);
-		mp_html_text(b, s->name);
+		mp_html_name(b, s->name);
 		mp_buf_puts(b, "</a> ");
 		mp_html_text(b, s->reason ? s->reason : mp_verdict_name(s->verdict));
 		for (size_t k = 0, shown = 0; k < s->n_cases && shown < 3; k++) {
 			if (s->cases[k].verdict < MP_FAILED)
 				continue;
 			mp_buf_puts(b, shown++ ? ", <q>" : ": <q>");
-			mp_html_text(b, s->cases[k].name);
+			mp_html_name(b, s->cases[k].name);
 			mp_buf_puts(b, "</q>");
 		}
 		mp_buf_puts(b, "</li>\n");
@@ -325,7 +337,7 @@ static void write_suite_row(struct mp_buf *b, const struct mp_run *r, size_t i)
 		      mp_verdict_name(s->verdict));
 	mp_html_chip(b, s->verdict);
 	mp_buf_printf(b, "</td><th scope=\"row\"><a href=\"#suite-%zu\">", i);
-	mp_html_text(b, s->name);
+	mp_html_name(b, s->name);
 	mp_buf_puts(b, "</a>");
 	if (s->incomplete)
 		mp_buf_puts(b, " <small class=\"note\">incomplete</small>");
@@ -341,9 +353,10 @@ static void write_suite_row(struct mp_buf *b, const struct mp_run *r, size_t i)
 	cell_seconds(b, t ? t->p50_s : NAN);
 	cell_seconds(b, t ? t->p90_s : NAN);
 	cell_seconds(b, t ? t->p99_s : NAN);
-	mp_buf_printf(b, "<td class=\"n%s\">", t && t->failed > 0 ? " bad" : "");
+	mp_buf_printf(b, "<td class=\"n%s\">",
+		      t && t->failed >= 0.01 * t->samples && t->failed > 0 ? " bad" : "");
 	if (t && t->samples > 0)
-		mp_buf_printf(b, t->failed > 0 ? "%.3g %%" : "%.0f", 100 * t->failed / t->samples);
+		mp_buf_printf(b, t->failed > 0 ? "%.2f %%" : "%.0f", 100 * t->failed / t->samples);
 	else
 		mp_buf_puts(b, "–");
 	mp_buf_puts(b, "</td></tr>\n");
@@ -356,7 +369,7 @@ static void write_suites(struct mp_buf *b, const struct mp_run *r)
 		"<section class=\"card\" id=\"suites\" aria-labelledby=\"suites-h\">\n"
 		"<div class=\"bar\"><h2 id=\"suites-h\">Suites</h2>"
 		"<div id=\"filter\" hidden></div></div>\n"
-		"<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-labelledby=\"suites-h\">"
+		"<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table of suites\">"
 		"<table class=\"grid\" id=\"suite-table\"><thead><tr><th scope=\"col\">Verdict</th>"
 		"<th scope=\"col\">Suite</th><th scope=\"col\" class=\"n\">Criteria</th>"
 		"<th scope=\"col\" class=\"n\">Duration</th><th scope=\"col\" class=\"n\">Requests</th>"

@@ -7,6 +7,8 @@
 
 /* Appends foreign text, escaped for element content and quoted attributes alike. NULL: nothing. */
 void mp_html_text(struct mp_buf *b, const char *s);
+/* The same for a long identifier: it may break behind '_' and '/'. */
+void mp_html_name(struct mp_buf *b, const char *s);
 /* "1.2 s", "340 ms", "—" for NaN: seconds as people write them. */
 void mp_html_seconds(struct mp_buf *b, double s);
 /* "12,345" or "0.31": a count or a rate. */

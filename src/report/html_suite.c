@@ -62,7 +62,7 @@ static void write_case(struct mp_buf *b, const struct mp_case *c, size_t index)
 		      mp_verdict_name(c->verdict), index);
 	mp_html_chip(b, c->verdict);
 	mp_buf_puts(b, "</td><th scope=\"row\">");
-	mp_html_text(b, c->name);
+	mp_html_name(b, c->name);
 	if (c->message) {
 		mp_buf_puts(b, "<div class=\"msg\">");
 		mp_html_text(b, c->message);
@@ -131,10 +131,11 @@ static void write_labels(struct mp_buf *b, const struct mp_suite_result *s)
 		const struct mp_label_stats *l = &s->labels[i];
 
 		mp_buf_printf(b, "<tr%s><th scope=\"row\">", *l->label ? "" : " class=\"total\"");
-		mp_html_text(b, *l->label ? l->label : "All requests");
+		mp_html_name(b, *l->label ? l->label : "All requests");
 		mp_buf_puts(b, "</th>");
 		cell_number(b, l->samples);
-		mp_buf_printf(b, "<td class=\"n%s\">", l->failed > 0 ? " bad" : "");
+		mp_buf_printf(b, "<td class=\"n%s\">",
+			      l->failed > 0 && l->failed >= 0.01 * l->samples ? " bad" : "");
 		mp_html_number(b, l->failed);
 		mp_buf_puts(b, "</td>");
 		cell_number(b, l->throughput);
@@ -191,7 +192,7 @@ static void write_slow(struct mp_buf *b, const struct mp_suite_result *s)
 	mp_buf_puts(
 		b,
 		"<div class=\"half\"><h3>Slowest requests</h3>\n<div class=\"scroll\" tabindex=\"0\" "
-		"role=\"region\" aria-label=\"Slowest requests\"><table class=\"grid\"><thead><tr>"
+		"role=\"region\" aria-label=\"Slowest requests\"><table class=\"grid slow\"><thead><tr>"
 		"<th scope=\"col\" class=\"n\">Time</th><th scope=\"col\">Label</th><th scope=\"col\">"
 		"Code</th><th scope=\"col\" class=\"n\">When</th></tr></thead><tbody>\n");
 	for (size_t i = 0; i < n; i++) {
@@ -301,7 +302,7 @@ void mp_html_suite(struct mp_buf *b, const struct mp_run *r, size_t index, bool 
 		      "<details class=\"card suite\" id=\"suite-%zu\" data-suite=\"%zu\" "
 		      "data-verdict=\"%s\"%s>\n<summary><h2>",
 		      index, index, mp_verdict_name(s->verdict), open ? " open" : "");
-	mp_html_text(b, s->name);
+	mp_html_name(b, s->name);
 	mp_buf_puts(b, "</h2> ");
 	mp_html_chip(b, s->verdict);
 	if (s->incomplete)

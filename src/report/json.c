@@ -14,9 +14,10 @@
 #include <math.h>
 #include <string.h>
 
-#define MAX_POINTS 1500         /* of one series: more than a screen has pixels for */
-#define MAX_CELLS  (400 * 1000) /* of one suite's metrics: keeps a page of 130 metrics under 5 MB  \
-				 */
+#define MAX_POINTS 1500 /* of one series: more than a screen has pixels for */
+#define MAX_CELLS                                                                                  \
+	(400 * 1000) /* of one suite's metrics: keeps a page of 130 metrics under 5 MB             \
+		      */
 
 static void put_string(struct mp_buf *b, const char *s)
 {

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The page around the charts: links, local times, theme, filter, and a suite's charts once its
+ * section is opened. Everything here is an addition: the tables are complete without it.
+ */
+"use strict";
+
+(function () {
+	const data = JSON.parse(document.getElementById("data").textContent);
+	const groups = new Map();
+	const $ = (tag, props, ...children) => {
+		const el = Object.assign(document.createElement(tag), props);
+		el.append(...children);
+		return el;
+	};
+
+	/*
+	 * The page lies in the run's folder, and a link in the folder above points at it; a browser
+	 * resolves links against the address it was given. So: opened from above, links need the
+	 * run's folder in front.
+	 */
+	function fixLinks() {
+		if (!data.folder) return;
+		const parts = decodeURIComponent(location.pathname).split("/"), here = parts[parts.length - 2];
+		if (here === data.folder || here === "latest" || /__.*__\d+$/.test(here)) return;
+		for (const a of document.querySelectorAll("a[data-file]"))
+			if (!a.getAttribute("href").startsWith("/")) a.setAttribute("href", encodeURIComponent(data.folder) + "/" + a.getAttribute("href"));
+	}
+
+	function localTimes() {
+		for (const t of document.querySelectorAll("time")) {
+			const d = new Date(t.dateTime);
+			if (!isNaN(d)) t.textContent = d.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+		}
+	}
+
+	function isDark() {
+		const set = document.documentElement.dataset.theme;
+		return set ? set === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+	}
+
+	function tools() {
+		const theme = $("button", { type: "button" });
+		const name = () => { theme.textContent = isDark() ? "Light" : "Dark"; theme.title = "Change the colours of this page"; };
+		const redraw = () => { name(); groups.forEach((g) => g.redraw()); };
+		theme.addEventListener("click", () => {
+			document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+			redraw();
+		});
+		matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+		name();
+		const print = $("button", { type: "button", textContent: "Print" });
+		print.addEventListener("click", () => window.print());
+		document.getElementById("tools").append(theme, print);
+		/* paper has no way to open a section, and is white */
+		let closed = [], before;
+		window.addEventListener("beforeprint", () => {
+			before = document.documentElement.dataset.theme;
+			document.documentElement.dataset.theme = "light";
+			closed = [...document.querySelectorAll("details.suite:not([open])")];
+			closed.forEach((d) => { d.open = true; draw(d); });
+			groups.forEach((g) => { g.resize(); g.redraw(); });
+		});
+		window.addEventListener("afterprint", () => {
+			closed.forEach((d) => { d.open = false; });
+			if (before) document.documentElement.dataset.theme = before;
+			else delete document.documentElement.dataset.theme;
+			groups.forEach((g) => { g.resize(); g.redraw(); });
+		});
+	}
+
+	function filter() {
+		const rows = [...document.querySelectorAll("#suite-table tbody tr")], box = document.getElementById("filter");
+		if (rows.length < 2) return;
+		const verdicts = [...new Set(rows.map((r) => r.dataset.verdict))];
+		const search = $("input", { type: "search", placeholder: "Find a suite or criterion" });
+		search.setAttribute("aria-label", "Find a suite or criterion");
+		let want = "";
+		const haystack = rows.map((r) => {
+			const s = data.suites[r.dataset.suite];
+			return (s.name + " " + s.cases.map((c) => c.name).join(" ")).toLowerCase();
+		});
+		const apply = () => {
+			const text = search.value.trim().toLowerCase();
+			let shown = 0;
+			rows.forEach((r, i) => {
+				const ok = (!want || r.dataset.verdict === want) && (!text || haystack[i].includes(text));
+				r.hidden = !ok;
+				document.getElementById("suite-" + r.dataset.suite).hidden = !ok;
+				shown += ok;
+			});
+			document.getElementById("no-match").hidden = shown > 0;
+		};
+		const buttons = verdicts.length > 1 ? ["", ...verdicts].map((v) => {
+			const n = v ? rows.filter((r) => r.dataset.verdict === v).length : rows.length;
+			const b = $("button", { type: "button", textContent: (v || "all") + " " + n });
+			b.setAttribute("aria-pressed", String(v === want));
+			b.addEventListener("click", () => {
+				want = v;
+				buttons.forEach((x) => x.setAttribute("aria-pressed", String(x === b)));
+				apply();
+			});
+			return b;
+		}) : [];
+		search.addEventListener("input", apply);
+		box.append(...buttons, search);
+		box.hidden = false;
+	}
+
+	/* Minimum, mean, maximum and last value of every recorded metric; a click makes a chart. */
+	function allMetrics(suite, group, host) {
+		const m = suite.metrics;
+		if (!m || !m.cols.length) return;
+		const body = $("tbody"), find = $("input", { type: "search", placeholder: "Find a metric" });
+		find.setAttribute("aria-label", "Find a metric");
+		const rows = m.cols.map((c) => {
+			const v = (Array.isArray(c.v) ? c.v : [c.v]).filter((x) => x != null);
+			const lo = Array.isArray(c.lo) ? c.lo.filter((x) => x != null) : v, hi = Array.isArray(c.hi) ? c.hi.filter((x) => x != null) : v;
+			const unit = unitOf(c), f = (x) => $("td", { className: "n", textContent: Format.value(x, unit) });
+			const min = lo.reduce((a, b) => Math.min(a, b), Infinity), max = hi.reduce((a, b) => Math.max(a, b), -Infinity);
+			const show = $("button", { type: "button", textContent: "chart" });
+			show.setAttribute("aria-label", "Chart of " + c.n);
+			show.addEventListener("click", () => group.add({
+				title: c.n, unit, added: true,
+				series: [{ ...c, key: c.n, label: c.r ? "rate" : "value", color: 1 + group.plots.length % 7, t: m.t }],
+			}, true));
+			const tr = $("tr", {}, $("th", { scope: "row", textContent: c.n }), f(min), f(v.reduce((a, b) => a + b, 0) / v.length), f(max),
+				f(v[v.length - 1]), $("td", { className: "n" }, show));
+			body.append(tr);
+			return [c.n.toLowerCase(), tr];
+		});
+		find.addEventListener("input", () => {
+			const text = find.value.trim().toLowerCase();
+			rows.forEach(([n, tr]) => { tr.hidden = !n.includes(text); });
+		});
+		const head = $("tr", {}, ...["Metric", "Min", "Mean", "Max", "Last", ""].map((h, i) => $("th", { scope: "col", textContent: h, className: i ? "n" : "" })));
+		host.append($("details", { className: "all" },
+			$("summary", { textContent: `All ${m.cols.length} recorded metrics` }), find,
+			$("div", { className: "tall", tabIndex: 0 }, $("table", { className: "grid" }, $("thead", {}, head), body))));
+	}
+
+	/* From a broken criterion to the moment it broke. */
+	function linkCases(section, suite, group) {
+		for (const tr of section.querySelectorAll("tr[data-case]")) {
+			const c = suite.cases[tr.dataset.case], plot = group.plots.find((p) => p.lines.includes(c));
+			if (!plot || c.from == null) continue;
+			const b = $("button", { type: "button", textContent: "show" });
+			b.setAttribute("aria-label", "Show in the chart when it broke: " + c.name);
+			b.addEventListener("click", () => {
+				const pad = Math.max(5, (c.to - c.from) * .6);
+				group.zoom(c.from - pad, c.to + pad);
+				plot.figure.scrollIntoView({ block: "center" });
+				plot.frame.focus({ preventScroll: true });
+				group.plots.forEach((p) => p.cursorTo(c.from));
+			});
+			tr.lastElementChild.append(b);
+		}
+	}
+
+	function draw(section) {
+		const index = +section.dataset.suite, suite = data.suites[index], host = section.querySelector(".charts");
+		if (groups.has(index) || !section.open || typeof uPlot !== "function") return;
+		if (!suite.load && !suite.metrics) {
+			host.append($("p", { className: "note", textContent: "Nothing was recorded over time." }));
+			groups.set(index, { redraw() {}, resize() {} });
+			return;
+		}
+		const group = new Group(suite, host);
+		groups.set(index, group);
+		allMetrics(suite, group, host);
+		linkCases(section, suite, group);
+	}
+
+	function sections() {
+		for (const d of document.querySelectorAll("details.suite")) {
+			d.addEventListener("toggle", () => draw(d));
+			draw(d);
+		}
+		const reveal = () => {
+			const d = location.hash && document.getElementById(location.hash.slice(1));
+			if (d && d.matches("details")) d.open = true;
+		};
+		window.addEventListener("hashchange", reveal);
+		/* the same link twice changes no hash */
+		document.addEventListener("click", (e) => {
+			const a = e.target.closest?.("a[href^='#suite-']"), d = a && document.getElementById(a.getAttribute("href").slice(1));
+			if (d && d.matches("details")) d.open = true;
+		});
+		reveal();
+	}
+
+	fixLinks();
+	localTimes();
+	tools();
+	filter();
+	sections();
+})();
