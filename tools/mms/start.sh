@@ -25,8 +25,8 @@ if [ -e "$pidfile" ]; then
 	if grep -qzF com.amazonaws.ml.mms.ModelServer "/proc/$pid/cmdline" 2>/dev/null; then
 		die "a server with this folder is running already: process $pid ($pidfile)"
 	fi
-	rm -f "$pidfile"
 fi
+find "$tmp" -mindepth 1 -delete # what a server that was killed left: its pid file, sockets and pipes
 
 # A Unix socket's path has at most 107 bytes, and the sockets lie in Java's temporary folder: use a short way to it where ours is long.
 temp=$tmp
@@ -34,7 +34,6 @@ if [ ${#tmp} -gt 80 ]; then
 	temp=/tmp/mms-$(printf %s "$tmp" | sha256sum | cut -c1-16)
 	ln -sfn -- "$tmp" "$temp"
 fi
-rm -f "$tmp"/.mms.sock.*
 
 export TMPDIR=$tmp TEMP=$temp LOG_LOCATION=$run/logs METRICS_LOCATION=$run/logs
 # One request keeps one core busy: a pool of threads in every worker would only fight over them.
