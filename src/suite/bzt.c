@@ -258,7 +258,7 @@ int mp_bzt_run(const struct mp_suite *s, const struct mp_bzt_opts *o, struct mp_
 	return 0;
 }
 
-void mp_bzt_fault(const char *suite_dir, char *buf, size_t size)
+void mp_bzt_fault(const char *suite_dir, bool any, char *buf, size_t size)
 {
 	static const char *const marks[] = {" ERROR: ", "Traceback", " WARNING: "};
 	_cleanup_free_ char *path = mp_path_join(suite_dir, "bzt-console.log"), *text = NULL;
@@ -278,5 +278,6 @@ void mp_bzt_fault(const char *suite_dir, char *buf, size_t size)
 		(void)snprintf(buf, size, "%.*s", (int)strcspn(at, "\r\n"), at);
 		return;
 	}
-	mp_last_lines(path, 1, buf, size);
+	if (any)
+		mp_last_lines(path, 1, buf, size);
 }

@@ -36,5 +36,5 @@ struct mp_bzt_result {
 /* 0 when bzt was started and has ended; -errno with d filled when it could not be. */
 int mp_bzt_run(const struct mp_suite *s, const struct mp_bzt_opts *o, struct mp_events *ev,
 	       struct mp_bzt_result *ret_result, struct mp_diag *d);
-/* The line of bzt's console that tells why it failed; "" when there is none. */
-void mp_bzt_fault(const char *suite_dir, char *buf, size_t size);
+/* The line of bzt's console that tells why it failed; else its last line or, without `any`, "". */
+void mp_bzt_fault(const char *suite_dir, bool any, char *buf, size_t size);

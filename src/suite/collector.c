@@ -126,20 +126,19 @@ static int choose_socket(struct mp_collector *c, const struct mp_collector_opts 
 		return 0;
 	switch (probe_port(port)) {
 	case PORT_AGENT:
+		if (!mp_plan_needs_agent(p))
+			return 0;
 		c->note = mp_asprintf("another agent answers on 127.0.0.1:%d: the suite is served by "
 				      "it, ours records without that socket",
 				      port);
 		return c->note ? 0 : -ENOMEM;
-	case PORT_OTHER:
-		if (mp_plan_needs_agent(p))
-			return mp_diag_set(d, -EADDRINUSE, NULL, 0, 0,
-					   "port %d, which the suite asks for metrics, is in use by a "
-					   "program that is no metrics agent",
-					   port);
-		c->note = mp_asprintf("port %d is in use by another program; the suite does not ask "
-				      "for it, recording without that socket",
-				      port);
-		return c->note ? 0 : -ENOMEM;
+	case PORT_OTHER: /* in nobody's way unless the suite asks for it */
+		if (!mp_plan_needs_agent(p))
+			return 0;
+		return mp_diag_set(d, -EADDRINUSE, NULL, 0, 0,
+				   "port %d, which the suite asks for metrics, is in use by a program "
+				   "that is no metrics agent",
+				   port);
 	default:
 		(void)snprintf(listen_at, size, "127.0.0.1:%d", port);
 		return 0;

@@ -140,7 +140,7 @@ static char *bzt_end_text(const struct mp_suite_result *res, const struct mp_bzt
 				   deadline_s);
 	if (b->code == 0 || b->code == 3)
 		return NULL;
-	mp_bzt_fault(res->dir, said, sizeof(said));
+	mp_bzt_fault(res->dir, b->code < 128, said, sizeof(said));
 	if (b->code > 128)
 		return mp_asprintf("bzt crashed (signal %d: %s)%s%s; see %s/bzt-console.log",
 				   b->code - 128, strsignal(b->code - 128), *said ? ": " : "", said,
@@ -196,6 +196,7 @@ static void after_bzt(struct mp_runner *u, const struct mp_suite *s, struct mp_s
 	char *text;
 
 	res->bzt_s = b->bzt_s;
+	res->duration_s = mp_wall_s() - res->started_s;
 	res->bzt_code = b->code;
 	res->incomplete = b->end != MP_BZT_ENDED || b->code > 128;
 	text = bzt_end_text(res, b, deadline_s);
@@ -280,9 +281,11 @@ void mp_runner_suite(struct mp_runner *u, const struct mp_suite *s, struct mp_su
 	}
 	if (r < 0)
 		return;
-	if (c.note) {
+	if (c.note && (!u->noted || strcmp(u->noted, c.note) != 0)) {
 		mp_progress_tick(&u->progress, -1);
 		mp_info("%s", c.note);
+		free(u->noted);
+		u->noted = TAKE_PTR(c.note);
 	}
 	res->rung = TAKE_PTR(c.rung);
 	res->rung_why = TAKE_PTR(c.why);

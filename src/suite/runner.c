@@ -189,6 +189,24 @@ static void decide(struct mp_runner *u)
 	u->run.duration_s = mp_wall_s() - u->run.started_s;
 }
 
+/* What was measured, how, and where it can be read. */
+static void print_whereabouts(const struct mp_run *run)
+{
+	const char *rung = NULL, *why = NULL;
+
+	for (size_t i = 0; i < run->n_suites && !rung; i++) {
+		rung = run->suites[i].rung;
+		why = run->suites[i].rung_why;
+	}
+	printf("\n");
+	if (run->server)
+		printf("server:    %s\n", run->server);
+	if (rung)
+		printf("collector: %s%s%s%s\n", rung, why ? " (no higher rung: " : "", why ? why : "",
+		       why ? ")" : "");
+	printf("report:    %s/junit.html\n", run->dir);
+}
+
 static void finish(struct mp_runner *u)
 {
 	struct mp_diag d = {0};
@@ -207,6 +225,7 @@ static void finish(struct mp_runner *u)
 	if (u->o->verbosity < 0)
 		return;
 	mp_report_console(&u->run, stdout);
+	print_whereabouts(&u->run);
 	if (fflush(stdout) != 0)
 		mp_debug("the table cannot be written: %s", strerror(errno));
 }
@@ -219,6 +238,7 @@ static void runner_done(struct mp_runner *u)
 		(void)mp_rm_rf(u->tmp);
 	free(u->tmp);
 	free(u->home);
+	free(u->noted);
 	free(u->remark);
 	free(u->server_fault);
 	free(u->server_fault_url);

@@ -22,6 +22,7 @@ struct mp_runner {
 	char *home;         /* bzt's HOME in it */
 	char *server_fault; /* why no server could be had at server_fault_url: not tried again */
 	char *server_fault_url;
+	char *noted;        /* last note of the collector, not to be repeated */
 	char *remark;       /* said of the suite beside its verdict; owned */
 	bool infra;         /* a fault outside of any suite has been said */
 };
