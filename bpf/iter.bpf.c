@@ -34,10 +34,13 @@ static __always_inline void mp_rec_end(struct mp_rec *r, __u32 slot, struct mp_s
 	r->exit_ns = s->exit_ns;
 	r->threads = r->fds = 0;
 	r->valid &= ~(__u32)(MP_HAS_MEM | MP_HAS_FDS);
-	mp_pid_clear(s->tgid, slot);
-	/* The record is whole before its state says so: this may run while user space looks. */
+	/*
+	 * User space may look at this moment: the record is whole before its state says so, and the
+	 * slot is done before mp_pids leads elsewhere, which would make it nobody's.
+	 */
 	*(volatile __u32 *)&r->state = MP_REC_ENDED;
 	mp_state_set(slot, MP_SLOT_DONE);
+	mp_pid_clear(s->tgid, slot);
 }
 
 static __always_inline void mp_read_leader(struct mp_rec *r, struct task_struct *leader,
