@@ -49,10 +49,11 @@ tmp=     # removed at the end
 half=    # a folder that is being made in place: worthless until its stamp exists
 child=   # the process group of the command that runs now
 finish=0 # 1: that command must not be cut short
+# shellcheck disable=SC2317 # called by the trap
 cleanup() {
 	trap '' INT TERM HUP
 	if [ -n "$child" ]; then
-		if [ $finish = 1 ]; then
+		if [ "$finish" = 1 ]; then
 			warn "letting dpkg finish first: cut short, it would leave the system's packages half-configured"
 		else
 			kill -TERM -- "-$child" 2>/dev/null || true
