@@ -103,7 +103,8 @@ def main():
         unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"]))
     for test, reason in result.skipped:
         print(f"skipped {test}: {reason}")
-    bad = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
+    failed = [test for test, _ in result.failures + result.errors] + result.unexpectedSuccesses
+    bad = len({getattr(test, "test_case", test).id() for test in failed})  # a test once, whatever of its parts failed
     good = result.testsRun - bad - len(result.skipped)
     print(f"{good} passed, {bad} failed" + (f", {len(result.skipped)} skipped" if result.skipped else ""))
     sys.stdout.flush()
