@@ -196,33 +196,42 @@ static int by_suite(const void *a, const void *b)
 	return c ? c : strcmp(x->path, y->path);
 }
 
-/* Folder of the artifacts and class name of the report: two suites cannot share one. */
-static int make_unique(struct mp_suite_list *l)
+static bool is_taken(const struct mp_suite_list *l, size_t before, const char *name)
+{
+	for (size_t i = 0; i < before; i++)
+		if (!strcmp(l->v[i].name, name))
+			return true;
+	return false;
+}
+
+/*
+ * Folder of the artifacts and class name of the report: two suites cannot share one. A later one
+ * is called by its folders below DIR, x/a/a.yaml "x.a", or gets a number.
+ */
+static int make_unique(struct mp_suite_list *l, const char *root)
 {
 	for (size_t i = 1; i < l->n; i++) {
 		struct mp_suite *s = &l->v[i];
-		_cleanup_free_ char *dir = NULL;
-		char *slash, *fresh;
-		size_t same = 0;
+		_cleanup_free_ char *plain = NULL;
+		char *slash;
 
-		for (size_t k = 0; k < i; k++)
-			same += !strcmp(l->v[k].name, s->name);
-		if (!same)
+		if (!is_taken(l, i, s->name))
 			continue;
-		dir = strdup(s->path);
-		if (!dir)
-			return -ENOMEM;
-		slash = strrchr(dir, '/');
+		plain = TAKE_PTR(s->name);
+		s->name = strdup(s->path + (mp_starts_with(s->path, root) ? strlen(root) + 1 : 0));
+		slash = s->name ? strrchr(s->name, '/') : NULL;
 		if (slash)
 			*slash = '\0';
-		slash = strrchr(dir, '/');
-		fresh = slash && strcmp(slash + 1, s->name) != 0 ?
-				mp_asprintf("%s.%s", slash + 1, s->name) :
-				mp_asprintf("%s-%zu", s->name, same + 1);
-		if (!fresh)
+		for (char *c = s->name; c && *c; c++)
+			if (*c == '/')
+				*c = '.';
+		for (size_t n = 2; s->name && (!slash || is_taken(l, i, s->name)); n++) {
+			free(s->name);
+			s->name = mp_asprintf("%s-%zu", plain, n);
+			slash = s->name;
+		}
+		if (!s->name)
 			return -ENOMEM;
-		free(s->name);
-		s->name = fresh;
 	}
 	return 0;
 }
@@ -255,7 +264,7 @@ int mp_suites_find(const struct mp_run_opts *o, struct mp_suite_list *ret_list, 
 	if (w.list.n)
 		qsort(w.list.v, w.list.n, sizeof(*w.list.v), by_suite);
 	if (!r)
-		r = make_unique(&w.list);
+		r = make_unique(&w.list, w.root);
 	if (r < 0) {
 		mp_suites_done(&w.list);
 		return mp_diag_set(d, r, NULL, 0, 0, "--suite '%s' cannot be read: %s", o->test_dir,
