@@ -2,10 +2,11 @@
 # Makes a fresh Debian 12 ready for this project: setup.sh [build|run|all]   (called by make; default all)
 #   build   what compiles and tests the program: Debian packages
 #   run     what runs the suites: Debian packages, Taurus (build/venv-bzt), Multi Model Server (build/venv-mms), JMeter
-#           (build/jmeter) and the models (build/models)
+#           (build/jmeter), the models (build/models) and what the reports embed and are checked with (build/uplot, junit-10.xsd)
 # Every version is pinned in the files beside this one. A step that is done is not done again and touches no network: a stamp records
 # what it was made from. Steps that do not depend on a failed one still run, and the last line says what is missing.
 # Exit status: 0 ready; 2 usage; else that of the first step that failed: 3 packages, 4 Taurus, 5 server, 6 JMeter, 7 models;
+# 0 also when only something is missing that can be done without, which the last line names;
 # 130/143 interrupted (nothing half-made is left behind that a later call would take for whole).
 #
 # Owns: everything in build/ that is downloaded. Does not own: compiling (Makefile). Needs: bash, coreutils, findutils, util-linux.
@@ -40,7 +41,7 @@ failed() { # STATUS WHAT: remembers it and goes on; the first one's status count
 }
 because() { # LOG: the line that says why
 	local line
-	line=$(grep -m1 -E '^(E:|W: Failed|ERROR|\[ERROR\]|[A-Za-z.]*(Error|Exception)|digits:)' "$1" | cut -c1-300) || line="no reason given"
+	line=$(grep -m1 -E '^(E:|W: Failed|ERROR|\[ERROR\]|[A-Za-z.]*(Error|Exception)|(digits|uplot|xsd):)' "$1" | cut -c1-300) || line="no reason given"
 	warn "  $line ($(realpath --relative-to="$PWD" -- "$1"))"
 }
 
@@ -114,7 +115,7 @@ there() { # PROBE
 	clang) find_clang ;;
 	python) find_python ;;
 	java) java_is_new ;;
-	maven) ready "$build/jmeter" "$(jmeter_key)" || command -v mvn >/dev/null ;;
+	maven) { ready "$build/jmeter" "$(jmeter_key)" && [ -e "$build/uplot/uPlot.iife.min.js" ]; } || command -v mvn >/dev/null ;;
 	*) warn "packages.txt: unknown probe '$1'"; exit 1 ;;
 	esac
 }
@@ -220,7 +221,7 @@ jmeter() {
 			jmeter_key >"$made/.ready"
 			rm -rf -- "$dir"
 			mv -- "$made" "$dir"
-			rm -rf -- "$tmp/m2" "$tmp/jmeter"
+			rm -rf -- "$tmp/jmeter"
 			step_done
 			return 0
 		fi
@@ -261,6 +262,22 @@ models() {
 	fi
 }
 
+# --- what the reports embed -------------------------------------------------------------------------------------------------------
+# Each script checks by itself whether its file is there and right, and needs no network then. Without them everything works but what
+# stands at the call.
+extra() { # SCRIPT FILE TITLE
+	local log=$build/setup-${1%.sh}.log
+	if [ -e "$build/$2" ] && "$here/$1" >/dev/null 2>&1; then return 0; fi
+	step "$3 into build/${2%%/*}"
+	: >"$log"
+	if run "$log" env M2_REPO="$tmp/m2" TMPDIR="$tmp" "$here/$1"; then
+		step_done
+	else
+		because "$log"
+		missing+=("$3")
+	fi
+}
+
 # --- all of it --------------------------------------------------------------------------------------------------------------------
 mkdir -p "$build"
 exec 9>"$build/.setup.lock"
@@ -277,6 +294,8 @@ if [ "$phase" != build ]; then
 	venv venv-mms requirements-mms.txt multi-model-server "Multi Model Server" 5
 	jmeter
 	models
+	extra uplot.sh uplot/uPlot.iife.min.js "charts of the report (uPlot)"
+	extra xsd.sh junit-10.xsd "schema of junit.xml (for a unit test)"
 fi
 
 if [ "$status" = 0 ]; then

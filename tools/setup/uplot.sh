@@ -27,9 +27,8 @@ fi
 mkdir -p build
 tmp=$(mktemp -d build/uplot.XXXXXX)
 trap 'rm -rf "$tmp"' EXIT INT TERM
-mvn -q -B "$plugin:copy" -Dartifact="org.webjars.npm:uplot:$version" -DoutputDirectory="$PWD/$tmp/jar"
-(cd "$tmp" && jar xf jar/uplot-$version.jar META-INF/resources/webjars/uplot/$version/dist \
-	META-INF/resources/webjars/uplot/$version/LICENSE)
+mvn -q -B ${M2_REPO:+-Dmaven.repo.local="$M2_REPO"} "$plugin:copy" -Dartifact="org.webjars.npm:uplot:$version" -DoutputDirectory="$PWD/$tmp/jar"
+python3 -m zipfile -e "$tmp/jar/uplot-$version.jar" "$tmp" # Java's own jar tool is not part of a runtime
 from=$tmp/META-INF/resources/webjars/uplot/$version
 mkdir "$tmp/out"
 cp "$from/dist/uPlot.iife.min.js" "$from/dist/uPlot.min.css" "$from/LICENSE" "$tmp/out/"
