@@ -35,7 +35,7 @@ static void put_string(struct mp_buf *b, const char *s)
 
 		if (c == '"' || c == '\\')
 			mp_buf_printf(b, "\\%c", c);
-		else if (c < 0x20 || c == '<' || c == '>' || c == '&' || c == 0x7f)
+		else if (c < 0x20 || c == '<' || c == '>' || c == '&' || c == '\'' || c == 0x7f)
 			mp_buf_printf(b, "\\u%04x", c);
 		else if (!strncmp(p, "\xe2\x80\xa8", 3) || !strncmp(p, "\xe2\x80\xa9", 3))
 			mp_buf_printf(b, "\\u202%c", p[2] == '\xa8' ? '8' : '9'), p += 2;

@@ -268,7 +268,9 @@ double mp_cell_number(const struct mp_cell *c)
 	if (!c->len)
 		return NAN;
 	v = strtod(c->s, &end);
+	if (end == c->s)
+		return NAN;
 	while (*end == ' ')
 		end++;
-	return *end || end == c->s || !isfinite(v) ? NAN : v;
+	return *end || !isfinite(v) ? NAN : v;
 }
