@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <signal.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -64,8 +65,10 @@ int mp_priv_drop(struct mp_source *s, const char *user)
 {
 	static const cap_value_t for_procfs[] = {CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH};
 	static const cap_value_t for_bpf[] = {CAP_BPF};
-	int r;
+	pid_t parent = getppid();
+	int r, death_signal = 0;
 
+	(void)prctl(PR_GET_PDEATHSIG, &death_signal);
 	if (geteuid() == 0) {
 		if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
 			return -errno;
@@ -73,6 +76,12 @@ int mp_priv_drop(struct mp_source *s, const char *user)
 		(void)prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
 		if (r)
 			return r;
+	}
+	/* A change of uid clears it: a collector whose runner is killed would stay for ever. */
+	if (death_signal) {
+		(void)prctl(PR_SET_PDEATHSIG, death_signal);
+		if (getppid() != parent)
+			(void)raise(death_signal);
 	}
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return -errno;
