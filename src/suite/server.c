@@ -59,11 +59,11 @@ bool mp_server_answers(const char *url, long max_status)
 
 void mp_last_lines(const char *path, int lines, char *buf, size_t size)
 {
-	char tail[4096], *at;
+	char tail[4096], *at, *save = NULL, *last[8];
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	off_t end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+	size_t found = 0, used = 0, want = (size_t)lines;
 	ssize_t n;
-	int found = 0;
 
 	*buf = '\0';
 	if (end <= 0)
@@ -73,21 +73,13 @@ void mp_last_lines(const char *path, int lines, char *buf, size_t size)
 	if (n <= 0)
 		return;
 	tail[n] = '\0';
-	for (at = tail + n; at > tail && found < lines;) {
-		while (at > tail && strchr("\n\r\t ", at[-1]))
-			*--at = '\0';
-		while (at > tail && at[-1] != '\n')
-			at--;
-		found += *at != '\0';
-	}
-	for (size_t used = 0; *at && used + 4 < size;) {
-		size_t len = strcspn(at, "\n");
-
-		if (len)
-			used += (size_t)snprintf(buf + used, size - used, "%s%.*s", used ? " | " : "",
-						 (int)len, at);
-		at += len + (at[len] == '\n');
-	}
+	for (at = strtok_r(tail, "\r\n", &save); at; at = strtok_r(NULL, "\r\n", &save))
+		if (at[strspn(at, " \t")])
+			last[found++ % ARRAY_SIZE(last)] = at;
+	want = want > ARRAY_SIZE(last) ? ARRAY_SIZE(last) : want > found ? found : want;
+	for (size_t i = found - want; i < found && used + 1 < size; i++)
+		used += (size_t)snprintf(buf + used, size - used, "%s%s", used ? " | " : "",
+					 last[i % ARRAY_SIZE(last)]);
 	for (char *c = buf; *c; c++)
 		if ((unsigned char)*c < ' ')
 			*c = ' ';
