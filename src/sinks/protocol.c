@@ -233,27 +233,27 @@ static int put_unsigned(char *buf, uint64_t v)
 	return n;
 }
 
+/*
+ * Four decimals; below 0.1 four significant digits, at most nine decimals. By hand: this is most of
+ * what a sample costs the agent, and once a second printf's code is cold: it took 12 of 60 us.
+ */
 int mp_proto_number(char buf[32], struct mp_value v)
 {
+	uint64_t whole, frac, scale = 10000;
 	double a = fabs(v.v);
-	uint64_t whole, frac;
 	int n = 0, digits = 4;
 
 	if (!v.valid || isnan(v.v))
 		return snprintf(buf, 32, "NaN");
 	if (a >= 1e15) /* also infinities: every client reads "inf" and "1e+300" */
 		return snprintf(buf, 32, "%.17g", v.v);
-	if (a > 0 && a < 0.1) {
-		(void)snprintf(buf, 32, "%.4g", v.v);
-		return mp_format_double(buf, strtod(buf, NULL));
-	}
-	/* By hand: this is most of what a sample costs the agent, and printf takes several times
-	 * as long. */
 	whole = (uint64_t)a;
-	frac = (uint64_t)((a - (double)whole) * 1e4 + 0.5);
-	whole += frac / 10000;
-	frac %= 10000;
-	if (v.v < 0)
+	for (; a > 0 && a * (double)scale < 1000 && digits < 9; digits++)
+		scale *= 10;
+	frac = (uint64_t)((a - (double)whole) * (double)scale + 0.5);
+	whole += frac / scale;
+	frac %= scale;
+	if (v.v < 0 && (whole || frac))
 		buf[n++] = '-';
 	n += put_unsigned(buf + n, whole);
 	if (!frac)
