@@ -10,8 +10,14 @@
 #include "hooks.bpf.h"
 #include "read.bpf.h"
 
-/* In: CLOCK_MONOTONIC of this pass; a record with another one is begun anew. */
-__u64 mp_pass_ns;
+/* In: number of this pass; a record begun in another one is begun anew. */
+__u32 mp_pass;
+/* When a slot's record was begun: pass, and stats_lock's sequence. */
+struct {
+	__u32 pass, seq;
+} mp_begun[MP_MAX_SLOTS];
+
+#define MP_SEQ(sig) MP_LOAD((sig)->stats_lock.seqcount.seqcount.sequence)
 
 static __always_inline void mp_rec_begin(struct mp_rec *r, struct mp_slot *s,
 					 struct signal_struct *sig)
@@ -57,10 +63,12 @@ int mp_i_read(struct bpf_iter__task *ctx)
 	struct signal_struct *sig;
 	struct mp_slot *s;
 	struct mp_rec *r;
-	__u32 slot;
+	__u32 slot, i;
 
 	if (!t) /* the end of the pass */
 		return 0;
+	if (!ctx->meta->seq_num)
+		mp_calibrate(bpf_ktime_get_ns());
 	slot = mp_pid_slot(t->tgid);
 	if (slot == MP_NO_SLOT)
 		return 0;
@@ -72,11 +80,17 @@ int mp_i_read(struct bpf_iter__task *ctx)
 	/* A pid that was given out again before sched_process_free of its last owner. */
 	if (t->group_leader->start_boottime != s->start_ns || mp_state_of(slot) == MP_SLOT_DONE)
 		return 0;
-	if (r->sampled_ns != mp_pass_ns) {
-		r->sampled_ns = mp_pass_ns;
+	i = slot & MP_SLOT_MASK;
+	if (mp_begun[i].pass != mp_pass) {
+		mp_begun[i].pass = mp_pass;
+		mp_begun[i].seq = MP_SEQ(sig);
+		r->sampled_ns = bpf_ktime_get_ns();
 		mp_rec_begin(r, s, sig);
 		r->state = MP_REC_LIVE;
 	}
+	/* A thread ended since: its time may be missing until the next pass. */
+	if (mp_begun[i].seq != MP_SEQ(sig))
+		r->flags |= MP_REC_TORN;
 	if (t->pid == t->tgid && !MP_LOAD(sig->nr_threads)) {
 		mp_rec_begin(r, s, sig); /* reaped under our eyes: all is in signal_struct */
 		mp_rec_end(r, slot, s, t, sig);

@@ -36,7 +36,7 @@ enum mp_rec_flags {
 	MP_REC_FORKED = 1 << 0, /* made by fork and not exec'd since: inherits its parent's role */
 	MP_REC_VFORK = 1 << 1,  /* shares its parent's mm: its memory is the parent's */
 	MP_REC_ROOT = 1 << 2,   /* adopted by user space: a root of the tree */
-	MP_REC_TORN = 1 << 3,   /* totals changed under the reader three times running */
+	MP_REC_TORN = 1 << 3,   /* a thread ended while its process was read: totals may be low */
 };
 
 /* One process; identity is (tgid, start_ns). */

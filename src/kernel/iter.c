@@ -23,7 +23,7 @@ typedef int mp_iter_not_built;
 #define LOAD_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
 #define STORE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
-static int pass(const struct bpf_link *link)
+static int pass(struct mp_bpf *b, const struct bpf_link *link)
 {
 	_cleanup_close_ int fd = bpf_iter_create(bpf_link__fd(link));
 	char none[64];
@@ -31,6 +31,7 @@ static int pass(const struct bpf_link *link)
 
 	if (fd < 0)
 		return -errno;
+	mp_members_calibrate(b);
 	do {
 		n = read(fd, none, sizeof(none));
 	} while (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)));
@@ -100,6 +101,9 @@ static void take_rec(struct mp_bpf *b, uint32_t slot)
 	struct mp_rec *out = &b->out[slot], now;
 
 	copy_rec(&b->recs[slot], &now);
+	/* The pass had the task in hand while it was freed, and wrote over the end. */
+	if (now.state == MP_REC_LIVE && LOAD_ONCE(b->skel->bss->mp_state[slot]) == MP_SLOT_DONE)
+		now.state = MP_REC_ENDED;
 	/* Not read yet: forked while the pass was beyond its pid. It comes with the next tick. */
 	if (now.state == MP_REC_FREE || now.start_ns != b->slots[slot].start_ns) {
 		out->state = MP_REC_FREE;
@@ -128,10 +132,9 @@ static int tick(struct mp_source *s, const struct mp_rec **ret_recs, size_t *ret
 		if (r)
 			return r;
 	}
-	mp_members_calibrate(b);
 	b->skel->bss->mp_urgent = 0;
-	b->skel->bss->mp_pass_ns = mp_now_ns();
-	r = pass(b->tick_link);
+	b->skel->bss->mp_pass++;
+	r = pass(b, b->tick_link);
 	if (r)
 		return r;
 	top = mp_members_top(b);
@@ -158,7 +161,7 @@ static int adopt(struct mp_source *s, pid_t pid)
 	int r;
 
 	mp_members_ask(b, pid);
-	r = pass(b->adopt_link);
+	r = pass(b, b->adopt_link);
 	return r ? r : mp_members_adopted(b);
 }
 

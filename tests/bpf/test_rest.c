@@ -9,9 +9,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 
-#define RSS_SLACK_PAGES 64 /* the kernel's counters are per CPU; statm sums them up */
+/* What each CPU may hold back of each of three counters (percpu_counter_batch); statm sums it up.
+ */
+#define RSS_SLACK_PAGES (3 * 32 * (uint64_t)sysconf(_SC_NPROCESSORS_ONLN))
 
 static unsigned count_entries(pid_t pid, const char *dir)
 {
@@ -224,6 +227,15 @@ static uint64_t cpu_clock_ns(clockid_t clock)
 	return (uint64_t)t.tv_sec * MP_NSEC_PER_SEC + (uint64_t)t.tv_nsec;
 }
 
+static void stay_on_cpu(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	assert_int_equal(sched_setaffinity(0, sizeof(set), &set), 0);
+}
+
 static int by_value(const void *a, const void *b)
 {
 	const int64_t *x = a, *y = b;
@@ -232,9 +244,10 @@ static int by_value(const void *a, const void *b)
 }
 
 /*
- * A process that computes: its time between two scheduler ticks moves on. The process's own CPU
- * clock, read before and after, holds the truth between both; without the running slice half of the
- * readings would be 2 ms low (HZ=250).
+ * A process that computes: its time between two scheduler ticks moves on. Reading its CPU clock
+ * brings the kernel's books up to date, so that is done after the tick only: what the clock then
+ * shows more than the record may not exceed the time that passed. Without the running slice it is
+ * 2 ms more on average (HZ=250).
  */
 static void test_running_slice(void **state)
 {
@@ -244,25 +257,33 @@ static void test_running_slice(void **state)
 	clockid_t clock;
 	pid_t pid;
 
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
+		print_message("skipped: both processes on one CPU are never running at once\n");
+		skip();
+	}
+	stay_on_cpu(0);
 	assert_int_equal(s->ops->adopt(s, getpid()), 0);
 	pid = spawn();
-	if (!pid)
-		for (;;)
-			burn_ns(1000000);
+	if (!pid) {
+		stay_on_cpu(1);
+		for (;;) /* no system call: each would bring the books up to date */
+			__asm__ volatile("");
+	}
 	assert_int_equal(clock_getcpuclockid(pid, &clock), 0);
 	(void)tick_for(s, pid);
 	for (int i = 0; i < READINGS; i++) {
-		uint64_t before, after;
+		uint64_t begin, passed, after;
 		const struct mp_rec *r;
 
-		nap_ms(3);
-		before = cpu_clock_ns(clock);
+		nap_ms(6);
+		begin = mp_now_ns();
 		r = tick_for(s, pid);
 		after = cpu_clock_ns(clock);
+		passed = mp_now_ns() - begin;
 		assert_non_null(r);
-		off[i] = r->run_ns < before  ? (int64_t)(before - r->run_ns)
-			 : r->run_ns > after ? (int64_t)(r->run_ns - after)
-					     : 0;
+		off[i] = r->run_ns > after            ? (int64_t)(r->run_ns - after)
+			 : r->run_ns + passed < after ? (int64_t)(after - passed - r->run_ns)
+						      : 0;
 	}
 	end_child(pid);
 	qsort(off, READINGS, sizeof(off[0]), by_value);
@@ -270,7 +291,8 @@ static void test_running_slice(void **state)
 		      " ns (90 %%), %" PRId64 " ns (worst)\n",
 		      mp_rung_name(s->ops->rung), off[READINGS / 2], off[READINGS * 9 / 10],
 		      off[READINGS - 1]);
-	assert_true(off[READINGS / 2] < 300000);
+	assert_true(off[READINGS / 2] < 100000);
+	assert_true(off[READINGS * 9 / 10] < 300000);
 }
 
 /* What nobody wants is not read and said to be absent. */

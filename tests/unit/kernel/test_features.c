@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which rung and groups follow from what a kernel has: kernels at hand or not. */
+#include "unit.h"
+
+#include "kernel/features.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct mp_facts all(void)
+{
+	struct mp_facts f;
+
+	for (size_t i = 0; i < _MP_FACT_MAX; i++)
+		f.has[i] = true;
+	return f;
+}
+
+static void test_newest_has_all(void **state)
+{
+	struct mp_facts f = all();
+
+	(void)state;
+	for (int r = 0; r < _MP_RUNG_MAX; r++)
+		assert_true(mp_features_allow(&f, (enum mp_rung)r, NULL));
+	assert_int_equal(mp_features_groups(&f), MP_GROUP_SCHED);
+}
+
+static void test_no_btf_leaves_procfs(void **state)
+{
+	struct mp_facts f = {0};
+	const char *missing = NULL;
+
+	(void)state;
+	assert_false(mp_features_allow(&f, MP_RUNG_SNAPSHOT, &missing));
+	assert_non_null(strstr(missing, "/sys/kernel/btf/vmlinux"));
+	assert_false(mp_features_allow(&f, MP_RUNG_ITER, NULL));
+	assert_true(mp_features_allow(&f, MP_RUNG_PROCFS, &missing));
+	assert_int_equal(mp_features_groups(&f), 0);
+}
+
+/* 6.1: no kfuncs for tasks. 6.4: references but no walk over threads. */
+static void test_older_kernels_iterate(void **state)
+{
+	struct mp_facts f = all();
+	const char *missing = NULL;
+
+	(void)state;
+	f.has[MP_FACT_TASK_WALK] = false;
+	assert_false(mp_features_allow(&f, MP_RUNG_SNAPSHOT, &missing));
+	assert_non_null(strstr(missing, "bpf_iter_task_new"));
+	f.has[MP_FACT_TASK_ACQUIRE] = f.has[MP_FACT_RCU_LOCK] = false;
+	assert_false(mp_features_allow(&f, MP_RUNG_SNAPSHOT, &missing));
+	assert_non_null(strstr(missing, "bpf_task_acquire"));
+	assert_true(mp_features_allow(&f, MP_RUNG_ITER, NULL));
+}
+
+static void test_every_need_counts(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < _MP_FACT_MAX; i++) {
+		struct mp_facts f = all();
+		const char *missing = NULL;
+		bool snapshot, iter;
+
+		f.has[i] = false;
+		snapshot = mp_features_allow(&f, MP_RUNG_SNAPSHOT, &missing);
+		if (!snapshot)
+			assert_ptr_equal(missing, mp_fact_rows[i].label);
+		iter = mp_features_allow(&f, MP_RUNG_ITER, &missing);
+		/* Each fact serves at least one rung, or the scheduler group. */
+		assert_true(!snapshot || !iter || mp_features_groups(&f) == 0);
+		assert_true(mp_features_allow(&f, MP_RUNG_PROCFS, NULL));
+	}
+}
+
+static void test_output_untouched_when_allowed(void **state)
+{
+	struct mp_facts f = all();
+	const char *missing = "untouched";
+
+	(void)state;
+	assert_true(mp_features_allow(&f, MP_RUNG_ITER, &missing));
+	assert_string_equal(missing, "untouched");
+}
+
+static void test_ladder(void **state)
+{
+	(void)state;
+	assert_int_equal(mp_features_below(MP_RUNG_SNAPSHOT), MP_RUNG_ITER);
+	assert_int_equal(mp_features_below(MP_RUNG_ITER), MP_RUNG_PROCFS);
+	assert_int_equal(mp_features_below(MP_RUNG_PROCFS), MP_RUNG_PROCFS);
+}
+
+static void test_rung_names(void **state)
+{
+	enum mp_rung r = MP_RUNG_PROCFS;
+
+	(void)state;
+	assert_int_equal(mp_rung_parse("snapshot", &r), 0);
+	assert_int_equal(r, MP_RUNG_SNAPSHOT);
+	assert_int_equal(mp_rung_parse("iter", &r), 0);
+	assert_int_equal(r, MP_RUNG_ITER);
+	assert_int_equal(mp_rung_parse("procfs", &r), 0);
+	assert_int_equal(r, MP_RUNG_PROCFS);
+	r = MP_RUNG_ITER;
+	assert_int_equal(mp_rung_parse("bpf", &r), -EINVAL);
+	assert_int_equal(mp_rung_parse("", &r), -EINVAL);
+	assert_int_equal(r, MP_RUNG_ITER);
+	for (int i = 0; i < _MP_RUNG_MAX; i++)
+		assert_string_not_equal(mp_rung_name((enum mp_rung)i), "unknown");
+	assert_string_equal(mp_rung_name(_MP_RUNG_MAX), "unknown");
+}
+
+static void test_remedies(void **state)
+{
+	(void)state;
+	assert_non_null(strstr(mp_features_remedy(-EPERM, false), "as root"));
+	assert_null(strstr(mp_features_remedy(-EPERM, true), "as root"));
+	assert_non_null(strstr(mp_features_remedy(-ENOMEM, true), "memory"));
+	assert_non_null(strstr(mp_features_remedy(-EINVAL, true), "-v"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_newest_has_all),
+		cmocka_unit_test(test_no_btf_leaves_procfs),
+		cmocka_unit_test(test_older_kernels_iterate),
+		cmocka_unit_test(test_every_need_counts),
+		cmocka_unit_test(test_output_untouched_when_allowed),
+		cmocka_unit_test(test_ladder),
+		cmocka_unit_test(test_rung_names),
+		cmocka_unit_test(test_remedies),
+	};
+
+	return cmocka_run_group_tests_name("kernel features", tests, NULL, NULL);
+}
