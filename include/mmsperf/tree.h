@@ -39,16 +39,17 @@ struct mp_totals {
 struct mp_proc {
 	struct mp_rec cur; /* latest reading; totals never fall from one tick to the next */
 	enum mp_role role;
-	bool is_parent;              /* a living worker is its child: a listener */
-	bool script;                 /* runs the worker script, itself or by inheritance */
-	bool server;                 /* private: exec'd a model server's frontend */
-	bool fresh;                  /* first seen at this tick */
-	bool counted;                /* private: in processes_created */
-	uint32_t execs_seen;         /* private: execs value the role was decided for */
-	uint32_t entry;              /* private: place in the tree's slot table */
-	char *cmd;                   /* argv joined by ' ' (owned); "" when it cannot be known */
-	int model;                   /* index into mp_tree.models, or -1 */
-	int slot;                    /* worker slot within its model, stable, from 0; -1: none */
+	bool is_parent;      /* a living worker is its child: a listener */
+	bool listener;       /* private: a worker script that has or had workers: never in a slot */
+	bool script;         /* runs the worker script, itself or by inheritance */
+	bool server;         /* private: exec'd a model server's frontend */
+	bool fresh;          /* first seen at this tick */
+	bool counted;        /* private: in processes_created */
+	uint32_t execs_seen; /* private: execs value the role was decided for */
+	uint32_t entry;      /* private: place in the tree's slot table */
+	char *cmd;           /* argv joined by ' ' (owned); "" when it cannot be known */
+	int model;           /* index into mp_tree.models, or -1 */
+	int slot;            /* worker slot within its model, stable, from 0; -1: none */
 	uint64_t user_ns, system_ns; /* split of cur.run_ns, each monotone */
 	/* What it had used when it took its role: NULL = nothing (it always had this role). Sums
 	 * over a role count cur minus base; the rest was credited to the role it had before. */

@@ -70,6 +70,11 @@ static bool slot_is_taken(const struct mp_tree *t, int model, int slot)
 	return false;
 }
 
+static bool in_no_slot(const struct mp_proc *p)
+{
+	return p->role != MP_ROLE_WORKER || p->is_parent || p->listener;
+}
+
 static void find_frontend(struct mp_growing *g)
 {
 	struct mp_tree *t = &g->pub;
@@ -100,18 +105,20 @@ void mp_roles_relate(struct mp_growing *g)
 		if (t->procs[i].role != MP_ROLE_WORKER)
 			continue;
 		parent = present_parent(g, &t->procs[i]);
-		if (parent && parent->role == MP_ROLE_WORKER)
+		if (parent && parent->role == MP_ROLE_WORKER) {
 			parent->is_parent = true;
+			parent->listener = parent->listener || parent->script;
+		}
 	}
 	/* a listener that took a slot before its first worker came gives it back first */
 	for (size_t i = 0; i < t->n; i++)
-		if (t->procs[i].is_parent || t->procs[i].role != MP_ROLE_WORKER)
+		if (in_no_slot(&t->procs[i]))
 			t->procs[i].slot = -1;
 	for (size_t i = 0; i < t->n; i++) {
 		struct mp_proc *p = &t->procs[i];
 		int slot = 0;
 
-		if (p->role != MP_ROLE_WORKER || p->is_parent || p->slot >= 0)
+		if (in_no_slot(p) || p->slot >= 0)
 			continue;
 		while (slot_is_taken(t, p->model, slot))
 			slot++;
