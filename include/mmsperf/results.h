@@ -76,7 +76,8 @@ struct mp_load {
 	double *ts;                  /* epoch seconds of the bucket's begin */
 	double *throughput, *errors; /* requests a second */
 	double *avg_ms, *p50_ms, *p90_ms, *p99_ms;
-	double *concurrency; /* users at work, summed over executions and hosts */
+	double *concurrency;                /* users at work, summed over executions and hosts */
+	double *failed_pct, *succeeded_pct; /* of the second's requests; NaN without one */
 	double samples, failed;
 	double unreadable;             /* lines that were no request: counted, not used */
 	struct mp_label_stats *labels; /* total ("") first, then by name */
@@ -85,6 +86,18 @@ struct mp_load {
 	size_t n_bins;
 	struct mp_slow *slow; /* slowest first, at most MP_SLOW_MAX */
 	size_t n_slow;
+};
+
+/* The load of one label, read where a criterion watches that label alone. Label owned. */
+struct mp_label_load {
+	char *label;
+	struct mp_load load;
+};
+
+/* Something that happened at a moment, in words: "worker digits#1 (pid 412) started". */
+struct mp_event {
+	char *text;
+	double at_s; /* epoch */
 };
 
 /* What the load was meant to do: "ramp-up", "hold", ... Name owned; epoch seconds. */
@@ -112,6 +125,11 @@ struct mp_suite_result {
 	struct mp_load load;
 	struct mp_label_stats *labels; /* from kpi.jtl (exact), else final_stats.csv */
 	size_t n_labels;
+	struct mp_label_load *label_loads;
+	size_t n_label_loads;
+	struct mp_table workers; /* workers.csv: columns METRIC@MODEL#SLOT */
+	struct mp_event *events; /* in time order */
+	size_t n_events;
 	struct mp_phase *phases;
 	size_t n_phases;
 	double load_s; /* epoch seconds of the first request; 0: no load seen */
@@ -173,7 +191,14 @@ void mp_table_done(struct mp_table *t);
 const struct mp_series *mp_table_find(const struct mp_table *t, const char *name);
 /* All kpi*.jtl of a folder in one pass each, memory bounded by seconds, not requests. */
 int mp_load_read(const char *suite_dir, struct mp_load *ret_load, struct mp_diag *d);
+/* The same for the requests of one label. */
+int mp_load_read_label(const char *suite_dir, const char *label, struct mp_load *ret_load,
+		       struct mp_diag *d);
 void mp_load_done(struct mp_load *l);
+/* workers.csv (long form) as columns, and from its pids which workers started, ended and were
+ * replaced while it was recorded. */
+int mp_workers_read(const char *path, struct mp_table *ret_table, struct mp_event **ret_events,
+		    size_t *ret_n_events, struct mp_diag *d);
 int mp_final_stats_read(const char *path, struct mp_label_stats **ret, size_t *ret_n,
 			struct mp_diag *d);
 /* "p90 of x>500ms for 2s", "LABEL/metric>180" -> metric, label, op, threshold (times in seconds,

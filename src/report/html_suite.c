@@ -101,7 +101,7 @@ static void write_cases(struct mp_buf *b, const struct mp_suite_result *s)
 	}
 	mp_buf_puts(
 		b,
-		"<h3>Criteria</h3>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+		"<h3>Criteria</h3>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" "
 		"aria-label=\"Criteria\"><table class=\"grid cases\"><thead><tr><th scope=\"col\">"
 		"Verdict</th><th scope=\"col\">Fails when</th><th scope=\"col\" class=\"n\">Observed"
 		"</th><th scope=\"col\" class=\"n\">Allowed</th><th scope=\"col\" class=\"n\">Broken"
@@ -119,7 +119,7 @@ static void write_labels(struct mp_buf *b, const struct mp_suite_result *s)
 		return;
 	mp_buf_puts(
 		b,
-		"<h3>Requests by label</h3>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+		"<h3>Requests by label</h3>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" "
 		"aria-label=\"Requests by label\"><table class=\"grid\"><thead><tr>"
 		"<th scope=\"col\">Label</th><th scope=\"col\" class=\"n\">Requests</th>"
 		"<th scope=\"col\" class=\"n\">Failed</th><th scope=\"col\" class=\"n\">Per second</th>"
@@ -192,7 +192,7 @@ static void write_slow(struct mp_buf *b, const struct mp_suite_result *s)
 	mp_buf_puts(
 		b,
 		"<div class=\"half\"><h3>Slowest requests</h3>\n<div class=\"scroll\" tabindex=\"0\" "
-		"role=\"region\" aria-label=\"Slowest requests\"><table class=\"grid slow\"><thead><tr>"
+		"role=\"group\" aria-label=\"Slowest requests\"><table class=\"grid slow\"><thead><tr>"
 		"<th scope=\"col\" class=\"n\">Time</th><th scope=\"col\">Label</th><th scope=\"col\">"
 		"Code</th><th scope=\"col\" class=\"n\">When</th></tr></thead><tbody>\n");
 	for (size_t i = 0; i < n; i++) {

@@ -114,26 +114,43 @@ static int put_axis(struct mp_buf *b, const double *ts, size_t n, size_t max, do
 	return k;
 }
 
+/* Numbers of the whole run beside the series, in ms: a mean of percentiles is no percentile. */
+static void put_whole(struct mp_buf *b, const struct mp_label_stats *s)
+{
+	if (!s)
+		return;
+	mp_buf_puts(b, ",\"whole\":{\"p50\":");
+	put_number(b, s->p50_s * 1000);
+	mp_buf_puts(b, ",\"p90\":");
+	put_number(b, s->p90_s * 1000);
+	mp_buf_puts(b, ",\"p99\":");
+	put_number(b, s->p99_s * 1000);
+	mp_buf_puts(b, ",\"mean\":");
+	put_number(b, s->avg_s * 1000);
+	mp_buf_puts(b, "}");
+}
+
 static int put_load(struct mp_buf *b, const struct mp_load *l, double t0)
 {
 	const struct {
 		const char *name;
 		const double *v;
 	} series[] = {
-		{"p50", l->p50_ms},        {"p90", l->p90_ms},      {"p99", l->p99_ms},
-		{"mean", l->avg_ms},       {"rate", l->throughput}, {"errors", l->errors},
+		{"failed", l->failed_pct}, {"succeeded", l->succeeded_pct},
+		{"p50", l->p50_ms},        {"p90", l->p90_ms},
+		{"p99", l->p99_ms},        {"mean", l->avg_ms},
+		{"rate", l->throughput},   {"errors", l->errors},
 		{"users", l->concurrency},
 	};
 	int k;
 
-	mp_buf_puts(b, ",\"load\":{\"t\":");
+	mp_buf_puts(b, "\"t\":");
 	k = put_axis(b, l->ts, l->n, MAX_POINTS, t0);
 	for (size_t i = 0; i < ARRAY_SIZE(series) && !k; i++) {
 		mp_buf_printf(b, ",\"%s\":{", series[i].name);
 		k = put_series(b, l->ts, series[i].v, l->n, MAX_POINTS);
 		mp_buf_puts(b, "}");
 	}
-	mp_buf_puts(b, "}");
 	return k;
 }
 
@@ -164,7 +181,7 @@ static bool is_empty(const struct mp_series *c, size_t rows)
 	return true;
 }
 
-static int put_metrics(struct mp_buf *b, const struct mp_table *t, double t0)
+static int put_table(struct mp_buf *b, const char *key, const struct mp_table *t, double t0)
 {
 	size_t max = MAX_POINTS;
 	bool first = true;
@@ -175,7 +192,7 @@ static int put_metrics(struct mp_buf *b, const struct mp_table *t, double t0)
 		max = MAX_CELLS / (t->cols * 3);
 	if (max < 200)
 		max = 200;
-	mp_buf_puts(b, ",\"metrics\":{\"t\":");
+	mp_buf_printf(b, ",\"%s\":{\"t\":", key);
 	k = put_axis(b, t->ts, t->rows, max, t0);
 	mp_buf_puts(b, ",\"cols\":[");
 	for (size_t i = 0; i < t->cols && !k; i++) {
@@ -234,6 +251,52 @@ static double axis_begin(const struct mp_suite_result *s)
 	return isfinite(t0) ? t0 : s->started_s;
 }
 
+static void put_events(struct mp_buf *b, const struct mp_suite_result *s, double t0)
+{
+	mp_buf_puts(b, ",\"events\":[");
+	for (size_t i = 0; i < s->n_events; i++) {
+		mp_buf_puts(b, i ? ",[" : "[");
+		put_offset(b, s->events[i].at_s, t0);
+		mp_buf_puts(b, ",");
+		put_string(b, s->events[i].text);
+		mp_buf_puts(b, "]");
+	}
+	mp_buf_puts(b, "]");
+}
+
+static const struct mp_label_stats *find_label(const struct mp_suite_result *s, const char *label)
+{
+	for (size_t i = 0; i < s->n_labels; i++)
+		if (!strcmp(s->labels[i].label, label))
+			return &s->labels[i];
+	return NULL;
+}
+
+/* All requests, and those of each label that a criterion watches. */
+static int put_loads(struct mp_buf *b, const struct mp_suite_result *s, double t0)
+{
+	int k;
+
+	if (!s->load.n)
+		return 0;
+	mp_buf_puts(b, ",\"load\":{");
+	k = put_load(b, &s->load, t0);
+	put_whole(b, find_label(s, ""));
+	mp_buf_puts(b, "},\"labels\":[");
+	for (size_t i = 0, shown = 0; i < s->n_label_loads && !k; i++) {
+		if (!s->label_loads[i].load.n)
+			continue;
+		mp_buf_puts(b, shown++ ? ",{\"label\":" : "{\"label\":");
+		put_string(b, s->label_loads[i].label);
+		mp_buf_puts(b, ",");
+		k = put_load(b, &s->label_loads[i].load, t0);
+		put_whole(b, find_label(s, s->label_loads[i].label));
+		mp_buf_puts(b, "}");
+	}
+	mp_buf_puts(b, "]");
+	return k;
+}
+
 static int put_suite(struct mp_buf *b, const struct mp_suite_result *s)
 {
 	double t0 = axis_begin(s);
@@ -261,10 +324,12 @@ static int put_suite(struct mp_buf *b, const struct mp_suite_result *s)
 		put_case(b, s, &s->cases[i], t0);
 	}
 	mp_buf_puts(b, "]");
-	if (s->load.n)
-		k = put_load(b, &s->load, t0);
+	put_events(b, s, t0);
+	k = put_loads(b, s, t0);
 	if (!k && s->metrics.rows)
-		k = put_metrics(b, &s->metrics, t0);
+		k = put_table(b, "metrics", &s->metrics, t0);
+	if (!k && s->workers.rows)
+		k = put_table(b, "workers", &s->workers, t0);
 	mp_buf_puts(b, "}");
 	return k;
 }

@@ -156,26 +156,48 @@ bool mp_criterion_parse(const char *text, struct mp_case *c, double *ret_window_
 	return true;
 }
 
-static const double *load_series(const struct mp_suite_result *s, const struct mp_case *c,
+bool mp_criterion_of_load(const char *metric)
+{
+	size_t n = strlen(metric);
+
+	if (is_percentile(metric))
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(subjects); i++)
+		if (!strncmp(metric, subjects[i].prefix, strlen(subjects[i].prefix)) &&
+		    (!subjects[i].whole || n == strlen(subjects[i].prefix)))
+			return true;
+	return false;
+}
+
+/* The requests a case is about: all, or its label's own where several labels were asked for. */
+static const struct mp_load *load_of(const struct mp_suite_result *s, const struct mp_case *c)
+{
+	if (!c->label || s->n_labels == 2)
+		return &s->load;
+	for (size_t i = 0; i < s->n_label_loads; i++)
+		if (!strcmp(s->label_loads[i].label, c->label))
+			return &s->label_loads[i].load;
+	return NULL;
+}
+
+static const double *load_series(const struct mp_load *l, const struct mp_case *c,
 				 double *ret_scale)
 {
-	const struct mp_load *l = &s->load;
 	const struct {
 		const char *name;
 		const double *v;
-		double scale;
+		double scale; /* milliseconds of the series in seconds of the criterion */
 	} known[] = {
 		{"avg-rt", l->avg_ms, 0.001},       {"p50", l->p50_ms, 0.001},
 		{"p50.0", l->p50_ms, 0.001},        {"p90", l->p90_ms, 0.001},
 		{"p90.0", l->p90_ms, 0.001},        {"p99", l->p99_ms, 0.001},
 		{"p99.0", l->p99_ms, 0.001},        {"hits", l->throughput, 1},
 		{"concurrency", l->concurrency, 1}, {"fail", l->errors, 1},
-		{"failures", l->errors, 1},
+		{"failures", l->errors, 1},         {"fail%", l->failed_pct, 1},
+		{"failures%", l->failed_pct, 1},    {"succ%", l->succeeded_pct, 1},
+		{"success%", l->succeeded_pct, 1},
 	};
 
-	/* the series are the total's: they stand for a label only where it is the one there is */
-	if (c->label && s->n_labels != 2)
-		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 		if (!strcmp(c->metric, known[i].name)) {
 			*ret_scale = known[i].scale;
@@ -187,15 +209,17 @@ static const double *load_series(const struct mp_suite_result *s, const struct m
 const double *mp_case_series(const struct mp_suite_result *s, const struct mp_case *c,
 			     const double **ret_ts, size_t *ret_n, double *ret_scale)
 {
+	const struct mp_load *load;
 	const struct mp_series *col;
 	const double *v;
 
 	if (!c->metric)
 		return NULL;
-	v = load_series(s, c, ret_scale);
+	load = load_of(s, c);
+	v = load ? load_series(load, c, ret_scale) : NULL;
 	if (v) {
-		*ret_ts = s->load.ts;
-		*ret_n = s->load.n;
+		*ret_ts = load->ts;
+		*ret_n = load->n;
 		return v;
 	}
 	col = mp_table_find(&s->metrics, c->metric);

@@ -18,3 +18,5 @@ int mp_effective_phases(const char *suite_dir, double load_s, double end_s,
 /* Fills from_s, to_s, observed and time_s of a failed case from the series, where they are not
  * set and the case watches one. */
 void mp_case_find_breach(const struct mp_suite_result *s, struct mp_case *c);
+/* True when the subject is about requests (p90, avg-rt, fail%, ...), not a monitored metric. */
+bool mp_criterion_of_load(const char *metric);

@@ -62,6 +62,7 @@ struct reader {
 	struct mp_slow slow[MP_SLOW_MAX]; /* min-heap is overkill for 20: kept sorted */
 	size_t n_slow;
 	uint64_t unreadable;
+	const char *only; /* label whose requests count; NULL: all */
 };
 #define INDEX_CAP 4096 /* four times MAX_LABELS: short probes */
 
@@ -233,6 +234,8 @@ static int add_request(struct reader *r, const struct mp_csv *csv, const int col
 		r->unreadable++;
 		return 0;
 	}
+	if (r->only && strcmp(cell[col[LABEL]].s, r->only))
+		return 0;
 	second = ms / 1000;
 	if (!r->n)
 		r->anchor = second;
@@ -298,8 +301,9 @@ static int read_file(struct reader *r, const char *path, unsigned file, struct m
 
 static int series_new(struct mp_load *l, size_t n)
 {
-	double **const all[] = {&l->ts,     &l->throughput, &l->errors, &l->avg_ms,
-				&l->p50_ms, &l->p90_ms,     &l->p99_ms, &l->concurrency};
+	double **const all[] = {&l->failed_pct, &l->succeeded_pct, &l->ts,     &l->throughput,
+				&l->errors,     &l->avg_ms,        &l->p50_ms, &l->p90_ms,
+				&l->p99_ms,     &l->concurrency};
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
 		*all[i] = malloc(n * sizeof(double));
@@ -323,6 +327,8 @@ static void fill_series(struct reader *r, struct mp_load *l)
 		l->p50_ms[i] = mp_hist_quantile(&b->hist, 0.5);
 		l->p90_ms[i] = mp_hist_quantile(&b->hist, 0.9);
 		l->p99_ms[i] = mp_hist_quantile(&b->hist, 0.99);
+		l->failed_pct[i] = b->hist.total ? 100.0 * b->failed / (double)b->hist.total : NAN;
+		l->succeeded_pct[i] = 100 - l->failed_pct[i];
 		l->concurrency[i] = b->threads ? 0 : NAN;
 		for (size_t k = 0; b->threads && k < r->n_sources; k++)
 			l->concurrency[i] += b->threads[k];
@@ -457,9 +463,10 @@ static int only_kpi(const struct dirent *e)
 	return mp_glob("kpi*.jtl", e->d_name);
 }
 
-int mp_load_read(const char *suite_dir, struct mp_load *ret_load, struct mp_diag *d)
+static int read_folder(const char *suite_dir, const char *only, struct mp_load *ret_load,
+		       struct mp_diag *d)
 {
-	_cleanup_(reader_done) struct reader r = {0};
+	_cleanup_(reader_done) struct reader r = {.only = only};
 	_cleanup_(mp_load_done) struct mp_load l = {0};
 	struct dirent **e = NULL;
 	int n, k = 0;
@@ -492,10 +499,22 @@ int mp_load_read(const char *suite_dir, struct mp_load *ret_load, struct mp_diag
 	return 0;
 }
 
+int mp_load_read(const char *suite_dir, struct mp_load *ret_load, struct mp_diag *d)
+{
+	return read_folder(suite_dir, NULL, ret_load, d);
+}
+
+int mp_load_read_label(const char *suite_dir, const char *label, struct mp_load *ret_load,
+		       struct mp_diag *d)
+{
+	return read_folder(suite_dir, label, ret_load, d);
+}
+
 void mp_load_done(struct mp_load *l)
 {
-	double *const series[] = {l->ts,     l->throughput, l->errors, l->avg_ms,
-				  l->p50_ms, l->p90_ms,     l->p99_ms, l->concurrency};
+	double *const series[] = {l->failed_pct, l->succeeded_pct, l->ts,     l->throughput,
+				  l->errors,     l->avg_ms,        l->p50_ms, l->p90_ms,
+				  l->p99_ms,     l->concurrency};
 
 	for (size_t i = 0; i < ARRAY_SIZE(series); i++)
 		free(series[i]);

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_LABEL_LOADS 16 /* each costs a pass over kpi.jtl */
+
 static const char *const verdict_names[] = {
 	[MP_PASSED] = "passed",
 	[MP_SKIPPED] = "skipped",
@@ -50,6 +52,18 @@ static void series_done(struct mp_suite_result *s)
 	for (size_t i = 0; i < s->n_phases; i++)
 		free(s->phases[i].name);
 	free(s->phases);
+	for (size_t i = 0; i < s->n_label_loads; i++) {
+		free(s->label_loads[i].label);
+		mp_load_done(&s->label_loads[i].load);
+	}
+	free(s->label_loads);
+	for (size_t i = 0; i < s->n_events; i++)
+		free(s->events[i].text);
+	free(s->events);
+	mp_table_done(&s->workers);
+	s->label_loads = NULL;
+	s->events = NULL;
+	s->n_label_loads = s->n_events = 0;
 	s->labels = NULL;
 	s->phases = NULL;
 	s->n_labels = s->n_phases = 0;
@@ -150,41 +164,93 @@ static int load_metrics(struct mp_suite_result *s, struct mp_diag *d)
 	return 0;
 }
 
+/* Each label that a criterion about requests names and that is not the only one. */
+static int load_watched_labels(struct mp_suite_result *s, struct mp_diag *d)
+{
+	if (s->n_labels <= 2 || !s->load.n)
+		return 0;
+	s->label_loads = calloc(MAX_LABEL_LOADS, sizeof(*s->label_loads));
+	if (!s->label_loads)
+		return mp_diag_set(d, -ENOMEM, s->dir, 0, 0, "out of memory");
+	for (size_t i = 0; i < s->n_cases && s->n_label_loads < MAX_LABEL_LOADS; i++) {
+		const struct mp_case *c = &s->cases[i];
+		struct mp_label_load *l = &s->label_loads[s->n_label_loads];
+		bool known = false;
+		int r;
+
+		if (!c->label || !c->metric || !mp_criterion_of_load(c->metric))
+			continue;
+		for (size_t k = 0; k < s->n_label_loads; k++)
+			known |= !strcmp(s->label_loads[k].label, c->label);
+		if (known)
+			continue;
+		r = mp_load_read_label(s->dir, c->label, &l->load, d);
+		if (r < 0)
+			return r;
+		l->label = strdup(c->label);
+		if (!l->label) {
+			mp_load_done(&l->load);
+			return mp_diag_set(d, -ENOMEM, s->dir, 0, 0, "out of memory");
+		}
+		s->n_label_loads++;
+	}
+	return 0;
+}
+
+static int load_workers(struct mp_suite_result *s, struct mp_diag *d)
+{
+	_cleanup_free_ char *path = mp_path_join(s->dir, "workers.csv");
+
+	if (!path)
+		return mp_diag_set(d, -ENOMEM, s->dir, 0, 0, "out of memory");
+	if (!mp_is_file(path))
+		return 0;
+	return mp_workers_read(path, &s->workers, &s->events, &s->n_events, d);
+}
+
 /* JMeter stamps whole milliseconds, a bucket starts at a whole second: good enough for "12 s". */
 static double first_request(const struct mp_load *l)
 {
 	return l->n ? l->ts[0] : 0;
 }
 
+static int load_phases(struct mp_suite_result *s, struct mp_diag *d)
+{
+	int r = mp_effective_phases(s->dir, s->load_s, s->started_s + s->duration_s, &s->phases,
+				    &s->n_phases);
+
+	return r < 0 ? mp_diag_set(d, r, s->dir, 0, 0, "effective configuration cannot be read: %s",
+				   strerror(-r))
+		     : 0;
+}
+
+static int load_requests(struct mp_suite_result *s, struct mp_diag *d)
+{
+	int r = mp_load_read(s->dir, &s->load, d);
+
+	s->load_s = first_request(&s->load);
+	return r;
+}
+
 int mp_results_load_series(struct mp_suite_result *s, struct mp_diag *d)
 {
-	struct mp_diag later, *at = d;
-	int r = 0, k;
+	/* in this order: labels come with the requests, watched ones are chosen among them */
+	static int (*const steps[])(struct mp_suite_result *s, struct mp_diag *d) = {
+		load_requests, load_labels,  load_watched_labels,
+		load_metrics,  load_workers, load_phases,
+	};
+	struct mp_diag later;
+	int r = 0;
 
 	if (!s->dir)
 		return 0;
 	series_done(s);
-	k = mp_load_read(s->dir, &s->load, at);
-	if (k < 0) {
-		r = k;
-		at = &later;
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		int k = steps[i](s, r < 0 ? &later : d);
+
+		if (k < 0 && !r)
+			r = k;
 	}
-	s->load_s = first_request(&s->load);
-	k = load_labels(s, at);
-	if (k < 0 && !r) {
-		r = k;
-		at = &later;
-	}
-	k = load_metrics(s, at);
-	if (k < 0 && !r) {
-		r = k;
-		at = &later;
-	}
-	k = mp_effective_phases(s->dir, s->load_s, s->started_s + s->duration_s, &s->phases,
-				&s->n_phases);
-	if (k < 0 && !r)
-		r = mp_diag_set(at, k, s->dir, 0, 0, "effective configuration cannot be read: %s",
-				strerror(-k));
 	for (size_t i = 0; i < s->n_cases; i++)
 		mp_case_find_breach(s, &s->cases[i]);
 	return r;

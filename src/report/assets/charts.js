@@ -44,18 +44,31 @@ const expand = (v, n) => (Array.isArray(v) ? v : new Array(n).fill(v));
 function plan(suite) {
 	const charts = [], load = suite.load, metrics = suite.metrics;
 
+	/* requests of all labels, or of one that criteria watch; `of` names it */
+	const loadCharts = (l, of) => {
+		const s = (key, label, color, more) => ({ ...l[key], key, label, color, t: l.t, of, whole: l.whole?.[key], ...more });
+		const name = of ? " of " + of : "";
+		const own = (suite.labels || []).map((x) => x.label);
+		const watched = (...m) => suite.cases.some((c) => m.includes(c.metric) && (of ? c.label === of : !own.includes(c.label)));
+		charts.push({
+			title: "Response time" + name, unit: "ms", wide: !of,
+			series: [s("p50", "p50", 1, { watch: ["p50"] }), s("p90", "p90", 2, { watch: ["p90"] }), s("p99", "p99", 4, { watch: ["p99"] }),
+				s("mean", "mean", 8, { off: !watched("avg-rt"), watch: ["avg-rt"] })],
+		});
+		if (!of || watched("hits", "fail", "failures"))
+			charts.push({
+				title: "Requests" + name, unit: "/s",
+				series: [s("rate", "requests", 1, { fill: true, watch: ["hits"] }), s("errors", "errors", "bad", { fill: true, watch: ["fail", "failures"] })],
+			});
+		if (watched("fail%", "failures%"))
+			charts.push({ title: "Failed requests" + name, unit: "%", series: [s("failed", "failed", "bad", { watch: ["fail%", "failures%"] })] });
+		if (watched("succ%", "success%"))
+			charts.push({ title: "Successful requests" + name, unit: "%", series: [s("succeeded", "successful", 3, { cap: 100, watch: ["succ%", "success%"] })] });
+	};
 	if (load) {
-		const s = (key, label, color, more) => ({ ...load[key], key, label, color, t: load.t, ...more });
-		charts.push({
-			title: "Response time", unit: "ms", wide: true,
-			series: [s("p50", "p50", 1, { watch: ["p50"] }), s("p90", "p90", 2, { watch: ["p90"] }),
-				s("p99", "p99", 4, { watch: ["p99"] }), s("mean", "mean", 8, { off: true, watch: ["avg-rt"] })],
-		});
-		charts.push({
-			title: "Requests", unit: "/s",
-			series: [s("rate", "requests", 1, { fill: true, watch: ["hits"] }), s("errors", "errors", "bad", { fill: true, watch: ["fail", "errors"] })],
-		});
-		charts.push({ title: "Users", unit: "", series: [s("users", "at work", 5, { step: true, watch: ["concurrency"] })] });
+		loadCharts(load, null);
+		(suite.labels || []).forEach((l) => loadCharts(l, l.label));
+		charts.push({ title: "Users", unit: "", series: [{ ...load.users, key: "users", label: "at work", color: 5, t: load.t, step: true, watch: ["concurrency"] }] });
 	}
 	if (!metrics) return charts;
 
@@ -85,6 +98,16 @@ function plan(suite) {
 		col("sum_workers_io_read_count", "workers read", 2), col("sum_workers_io_write_count", "workers write", 4)]);
 	add("Machine memory", "%", [col("system_memory_percent", "used", 6), col("mem", "used", 6)]);
 
+	/* single workers, where there are several: the sum hides who does the work */
+	const byWorker = (x, title) => {
+		const cs = (suite.workers?.cols || []).filter((c) => c.n.startsWith(x + "@"));
+		if (cs.length < 2) return;
+		charts.push({ title, unit: unitOf(cs[0]), series: cs.slice(0, 8).map((c, i) => (
+			{ ...c, key: c.n, label: c.n.slice(x.length + 1), color: 1 + i % 8, t: suite.workers.t })) });
+	};
+	byWorker("cpu_percent", "CPU by worker");
+	byWorker("memory_rss", "Memory by worker");
+
 	/* what a criterion watches has a chart, and so has a log with names of its own */
 	const watched = new Set(suite.cases.map((c) => c.metric).filter(Boolean));
 	const alien = used.size === 0 || metrics.cols.some((c) => c.n.includes("/"));
@@ -104,8 +127,10 @@ function unitOf(c) {
 
 /* Criteria that watch a series of a chart: their thresholds and breached stretches. */
 function linesOf(suite, chart) {
-	const watches = (s, c) => s.key === c.metric || s.key === c.label + "/" + c.metric ||
-		(s.watch || []).some((w) => c.metric === w || c.metric === w + ".0");
+	const own = new Set((suite.labels || []).map((l) => l.label));
+	const watches = (s, c) => s.watch
+		? s.watch.some((w) => c.metric === w || c.metric === w + ".0") && (s.of ? c.label === s.of : !own.has(c.label))
+		: s.key === c.metric || s.key === c.label + "/" + c.metric;
 	return suite.cases.filter((c) => c.at != null && c.metric && chart.series.some((s) => watches(s, c)));
 }
 
@@ -114,7 +139,7 @@ class Group {
 		this.suite = suite;
 		this.plots = [];
 		this.load0 = suite.load_at ?? 0;
-		const ends = [suite.load?.t, suite.metrics?.t].filter((t) => t && t.length).map((t) => [t[0], t[t.length - 1]]);
+		const ends = [suite.load?.t, suite.metrics?.t, suite.workers?.t].filter((t) => t && t.length).map((t) => [t[0], t[t.length - 1]]);
 		this.min = Math.min(...ends.map((e) => e[0]));
 		this.max = Math.max(...ends.map((e) => e[1]));
 		if (!(this.max > this.min)) this.max = this.min + 1;
@@ -178,12 +203,14 @@ class Group {
 
 	showTime(x) {
 		if (x == null) {
-			this.when.textContent = "Mean over the run";
+			this.when.textContent = "Over the whole run";
 			this.when.title = "";
 			return;
 		}
-		const d = new Date((this.suite.t0 + x) * 1000);
+		const d = new Date((this.suite.t0 + x) * 1000), near = (this.range[1] - this.range[0]) / 150;
+		const events = this.suite.events.filter(([at]) => Math.abs(at - x) <= near).map((e) => e[1]);
 		this.when.textContent = Format.elapsed(x - this.load0) + " · " + d.toLocaleTimeString();
+		if (events.length) this.when.textContent += " · " + events.slice(0, 3).join("; ") + (events.length > 3 ? ` and ${events.length - 3} more` : "");
 		this.when.title = d.toISOString().replace("T", " ").slice(0, 19) + " UTC";
 	}
 
@@ -279,6 +306,7 @@ class Plot {
 	}
 
 	mean(i) {
+		if (this.chart.series[i].whole != null) return this.chart.series[i].whole;
 		let sum = 0, n = 0;
 		for (const v of this.data[i + 1]) if (v != null) { sum += v; n++; }
 		return n ? sum / n : null;
@@ -401,7 +429,8 @@ class Plot {
 		/* noise of 1 % must not fill the chart */
 		const span = Math.max(max - min, Math.abs(max) * .15), middle = (min + max) / 2;
 		if (min === 0) return [0, max * 1.08];
-		return [min >= 0 ? Math.max(0, middle - span * .58) : middle - span * .58, middle + span * .58];
+		return [min >= 0 ? Math.max(0, middle - span * .58) : middle - span * .58,
+			Math.min(middle + span * .58, this.chart.series[0].cap ?? Infinity)];
 	}
 
 	drawBehind(u) {
@@ -425,6 +454,23 @@ class Plot {
 			ctx.textBaseline = "top";
 			ctx.fillText(name, a + 5 * devicePixelRatio, bbox.top + 2 * devicePixelRatio);
 		}
+		ctx.strokeStyle = ctx.fillStyle = css("--s6");
+		ctx.lineWidth = devicePixelRatio;
+		ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
+		for (const [at] of suite.events) {
+			const x = u.valToPos(at, "x", true), r = 4 * devicePixelRatio;
+			if (x < bbox.left || x > bbox.left + bbox.width) continue;
+			ctx.beginPath();
+			ctx.moveTo(x, bbox.top);
+			ctx.lineTo(x, bbox.top + bbox.height);
+			ctx.stroke();
+			ctx.beginPath();
+			ctx.moveTo(x - r, bbox.top);
+			ctx.lineTo(x + r, bbox.top);
+			ctx.lineTo(x, bbox.top + 1.5 * r);
+			ctx.fill();
+		}
+		ctx.setLineDash([]);
 		for (const c of this.lines) if (c.verdict === "failed" && c.from != null) band(c.from, c.to ?? c.from, css("--breach"));
 		ctx.restore();
 	}

@@ -109,11 +109,11 @@
 
 	/* Minimum, mean, maximum and last value of every recorded metric; a click makes a chart. */
 	function allMetrics(suite, group, host) {
-		const m = suite.metrics;
-		if (!m || !m.cols.length) return;
+		const cols = [suite.metrics, suite.workers].filter(Boolean).flatMap((m) => m.cols.map((c) => ({ ...c, t: m.t })));
+		if (!cols.length) return;
 		const body = $("tbody"), find = $("input", { type: "search", placeholder: "Find a metric" });
 		find.setAttribute("aria-label", "Find a metric");
-		const rows = m.cols.map((c) => {
+		const rows = cols.map((c) => {
 			const v = (Array.isArray(c.v) ? c.v : [c.v]).filter((x) => x != null);
 			const lo = Array.isArray(c.lo) ? c.lo.filter((x) => x != null) : v, hi = Array.isArray(c.hi) ? c.hi.filter((x) => x != null) : v;
 			const unit = unitOf(c), f = (x) => $("td", { className: "n", textContent: Format.value(x, unit) });
@@ -122,7 +122,7 @@
 			show.setAttribute("aria-label", "Chart of " + c.n);
 			show.addEventListener("click", () => group.add({
 				title: c.n, unit, added: true,
-				series: [{ ...c, key: c.n, label: c.r ? "rate" : "value", color: 1 + group.plots.length % 7, t: m.t }],
+				series: [{ ...c, key: c.n, label: c.r ? "rate" : "value", color: 1 + group.plots.length % 7 }],
 			}, true));
 			const tr = $("tr", {}, $("th", { scope: "row", textContent: c.n }), f(min), f(v.reduce((a, b) => a + b, 0) / v.length), f(max),
 				f(v[v.length - 1]), $("td", { className: "n" }, show));
@@ -134,8 +134,9 @@
 			rows.forEach(([n, tr]) => { tr.hidden = !n.includes(text); });
 		});
 		const head = $("tr", {}, ...["Metric", "Min", "Mean", "Max", "Last", ""].map((h, i) => $("th", { scope: "col", textContent: h, className: i ? "n" : "" })));
+		head.lastChild.append($("span", { className: "sr", textContent: "Chart" }));
 		host.append($("details", { className: "all" },
-			$("summary", { textContent: `All ${m.cols.length} recorded metrics` }), find,
+			$("summary", { textContent: `All ${cols.length} recorded metrics` }), find,
 			$("div", { className: "tall", tabIndex: 0 }, $("table", { className: "grid" }, $("thead", {}, head), body))));
 	}
 
@@ -160,7 +161,7 @@
 	function draw(section) {
 		const index = +section.dataset.suite, suite = data.suites[index], host = section.querySelector(".charts");
 		if (groups.has(index) || !section.open || typeof uPlot !== "function") return;
-		if (!suite.load && !suite.metrics) {
+		if (!suite.load && !suite.metrics && !suite.workers) {
 			host.append($("p", { className: "note", textContent: "Nothing was recorded over time." }));
 			groups.set(index, { redraw() {}, resize() {} });
 			return;

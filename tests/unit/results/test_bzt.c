@@ -235,6 +235,35 @@ static void breach_is_found(void **state)
 	assert_int_equal(s.n_labels, 2);
 }
 
+/* A criterion of one label among several is held against that label's requests. */
+static void breach_of_one_label(void **state)
+{
+	_cleanup_free_ char *dir = fresh_dir("label");
+	_cleanup_(mp_suite_result_done) struct mp_suite_result s = {.dir = strdup(dir)};
+	const char *const names[] = {"avg-rt of slow > 500ms for 2s", "fail of slow > 50% for 1s"};
+
+	(void)state;
+	put_file(
+		dir, "kpi.jtl",
+		"timeStamp,elapsed,label,success\n100000,5,fast,true\n100000,100,slow,true\n101000,5,fast,true\n"
+		"101000,600,slow,true\n102000,800,slow,false\n102000,5,fast,true\n103000,5,slow,true\n");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct mp_case c = {
+			.name = strdup(names[i]), .verdict = MP_FAILED, .observed = NAN};
+		double window;
+
+		assert_true(mp_criterion_parse(names[i], &c, &window));
+		assert_int_equal(mp_suite_result_add_case(&s, &c), 0);
+	}
+	assert_int_equal(mp_results_load_series(&s, NULL), 0);
+	assert_int_equal(s.n_label_loads, 1);
+	assert_double_equal(s.cases[0].from_s, 101, 0);
+	assert_double_equal(s.cases[0].to_s, 103, 0);
+	assert_double_equal(s.cases[0].observed, .8, 1e-9);
+	assert_double_equal(s.cases[1].from_s, 102, 0);
+	assert_double_equal(s.cases[1].observed, 100, 0);
+}
+
 static void foreign_folder(void **state)
 {
 	_cleanup_free_ char *dir = fresh_dir("foreign"), *none = fresh_dir("nothing"), *sub = NULL;
@@ -283,6 +312,7 @@ int main(void)
 		cmocka_unit_test(log_without_its_order),
 		cmocka_unit_test(order_from_yaml_where_json_is_missing),
 		cmocka_unit_test(breach_is_found),
+		cmocka_unit_test(breach_of_one_label),
 		cmocka_unit_test(foreign_folder),
 		cmocka_unit_test(cleaned_text),
 	};

@@ -163,6 +163,27 @@ static void more_labels_than_rows(void **state)
 	assert_double_equal(l.labels[1].samples, 2001, 0);
 }
 
+static void one_label_alone(void **state)
+{
+	_cleanup_free_ char *dir = fresh_dir("alone");
+	_cleanup_(mp_load_done) struct mp_load l = {0}, none = {0};
+
+	(void)state;
+	put_file(dir, "kpi.jtl",
+		 HEADER "1700000000100,5,a,200,OK,t,true,1,3,3,1,h1,0\n"
+			"1700000000200,50,b,200,OK,t,false,1,4,4,1,h1,0\n"
+			"1700000000300,70,b,200,OK,t,true,1,4,4,1,h1,0\n"
+			"1700000002300,5,a,200,OK,t,true,1,2,2,1,h2,0\n");
+	assert_int_equal(mp_load_read_label(dir, "b", &l, NULL), 0);
+	assert_int_equal(l.n, 1);
+	assert_double_equal(l.samples, 2, 0);
+	assert_double_equal(l.avg_ms[0], 60, 0);
+	assert_double_equal(l.failed_pct[0], 50, 0);
+	assert_double_equal(l.succeeded_pct[0], 50, 0);
+	assert_int_equal(mp_load_read_label(dir, "c", &none, NULL), 0);
+	assert_int_equal(none.n, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +193,7 @@ int main(void)
 		cmocka_unit_test(broken_lines_are_counted),
 		cmocka_unit_test(no_load),
 		cmocka_unit_test(more_labels_than_rows),
+		cmocka_unit_test(one_label_alone),
 	};
 
 	return cmocka_run_group_tests(tests, make_scratch, remove_scratch);

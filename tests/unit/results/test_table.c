@@ -105,6 +105,52 @@ static void final_stats_of_taurus(void **state)
 	assert_int_equal(mp_final_stats_read(path, &v, &n, &d), -EINVAL);
 }
 
+static void workers_as_columns_and_events(void **state)
+{
+	static const char *const said[] = {
+		"worker digits#1 replaced: pid 13, was 11",
+		"worker a,b#0 started (pid 20)",
+		"worker digits#0 ended (pid 10)",
+	};
+	static const double when[] = {102, 102, 103};
+	_cleanup_free_ char *path = mp_path_join(scratch, "workers.csv");
+	_cleanup_(mp_table_done) struct mp_table t = {0};
+	const struct mp_series *cpu, *rss;
+	struct mp_event *e = NULL;
+	struct mp_diag d = {0};
+	size_t n = 0;
+
+	(void)state;
+	put_file(
+		scratch, "workers.csv",
+		"ts,model,slot,pid,metric,value\n"
+		"101,digits,0,10,cpu_percent,5\n101,digits,0,10,memory_rss,1e6\n101,digits,1,11,cpu_percent,6\n"
+		"102,digits,0,10,cpu_percent,7\n102,digits,0,10,memory_rss,2e6\n102,digits,1,13,cpu_percent,8\n"
+		"102,\"a,b\",0,20,cpu_percent,1\n"
+		"103,digits,1,13,cpu_percent,9\n103,\"a,b\",0,20,cpu_percent,2\n103,digits,1,1");
+	assert_int_equal(mp_workers_read(path, &t, &e, &n, NULL), 0);
+	assert_int_equal(t.rows, 3);
+	assert_int_equal(t.cols, 4);
+	cpu = mp_table_find(&t, "cpu_percent@digits#0");
+	rss = mp_table_find(&t, "memory_rss@digits#0");
+	assert_true(cpu && rss && mp_table_find(&t, "cpu_percent@a,b#0"));
+	assert_double_equal(cpu->v[1], 7, 0);
+	assert_true(isnan(cpu->v[2]));
+	assert_int_equal(rss->unit, MP_UNIT_BYTES);
+	assert_double_equal(rss->v[1], 2e6, 0);
+	assert_true(isnan(mp_table_find(&t, "cpu_percent@a,b#0")->v[0]));
+	assert_int_equal(n, ARRAY_SIZE(said));
+	for (size_t i = 0; i < n; i++) {
+		assert_string_equal(e[i].text, said[i]);
+		assert_double_equal(e[i].at_s, when[i], 0);
+		free(e[i].text);
+	}
+	free(e);
+	put_file(scratch, "workers.csv", "ts,model\n1,2\n");
+	assert_int_equal(mp_workers_read(path, &t, &e, &n, &d), -EINVAL);
+	assert_non_null(strstr(d.msg, "'slot'"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -113,6 +159,7 @@ int main(void)
 		cmocka_unit_test(reduced_series_keep_extremes),
 		cmocka_unit_test(rate_of_a_counter),
 		cmocka_unit_test(final_stats_of_taurus),
+		cmocka_unit_test(workers_as_columns_and_events),
 	};
 
 	return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
