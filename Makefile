@@ -168,7 +168,8 @@ format: ## apply .clang-format
 format-check: ## fail where .clang-format would change something
 	$(Q)clang-format-16 --dry-run -Werror $(FORMATTED)
 
-TAURUS := metrics_monitoring_taurus.py metrics_monitoring_inproc.py metrics_monitoring_server.py run_performance_suite.py
+TAURUS := metrics_monitoring_taurus.py metrics_monitoring_inproc.py metrics_monitoring_server.py run_performance_suite.py \
+	mmsperf_client.py requirements.txt
 install: all ## install under DESTDIR/PREFIX
 	install -D -m 0755 $(B)/mmsperf-bpf $(DESTDIR)$(PREFIX)/bin/mmsperf-bpf
 	for f in $(TAURUS); do install -D -m 0644 tools/taurus/$$f $(DESTDIR)$(PREFIX)/share/mmsperf-bpf/taurus/$$f || exit 1; done

@@ -414,6 +414,15 @@ static void announce(const struct mp_agent_cli *o, const struct mp_source *s)
 	mp_debug("ready after %.1f ms", (double)(mp_now_ns() - o->begun_ns) / 1e6);
 }
 
+/* The pid file is read again whenever the server restarts, by the user the agent has become. */
+static void check_pidfile(const struct mp_agent_cli *o)
+{
+	if (o->pidfile_abs && access(o->pidfile_abs, R_OK) < 0 && errno == EACCES)
+		mp_warning("'%s' cannot be read by the user the agent has become: the server will "
+			   "not be found; name another with --user",
+			   o->pidfile_abs);
+}
+
 static int report_ready(const struct mp_agent_cli *o, const struct mp_source *s)
 {
 	_cleanup_buf_ struct mp_buf line = {0};
@@ -474,6 +483,7 @@ static int serve_claimed(struct mp_agent_cli *o)
 		goto out;
 	if (o->background && leave_terminal(log_fd) < 0)
 		goto out;
+	check_pidfile(o);
 	announce(o, source);
 	/* A starter that has gone away is no reason not to serve: it will say what it wants. */
 	(void)report_ready(o, source);

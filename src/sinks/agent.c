@@ -36,7 +36,7 @@ void mp_agent_say(struct mp_agent *a, enum mp_level level, const char *fmt, ...)
 void mp_agent_say_name(struct mp_agent *a, const char *name, const char *who, const char *note,
 		       bool known)
 {
-	char quoted[128];
+	char quoted[512];
 	char **more, *copy;
 
 	for (size_t i = 0; i < a->n_said; i++)
@@ -53,12 +53,8 @@ void mp_agent_say_name(struct mp_agent *a, const char *name, const char *who, co
 		return;
 	}
 	a->said[a->n_said++] = copy;
-	(void)mp_proto_quote(quoted, name);
-	if (known)
-		mp_info("metric '%s' (%s): %s", quoted, who, note);
-	else
-		mp_warning("metric '%s' (%s) is NaN: %s", quoted, who,
-			   note ? note : "no such metric");
+	mp_log(known ? MP_LOG_INFO : MP_LOG_WARNING, "%s: %s", who,
+	       mp_proto_quote(quoted, sizeof(quoted), note));
 }
 
 int mp_agent_watch(struct mp_agent *a, struct mp_io *io, uint32_t events)

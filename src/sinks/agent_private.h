@@ -115,7 +115,7 @@ struct mp_agent {
 /* agent.c: the only file here that logs. */
 void mp_agent_say(struct mp_agent *a, enum mp_level level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Logs about a metric's name, once an agent's life. */
+/* Logs the registry's note about a metric's name, once an agent's life for each name. */
 void mp_agent_say_name(struct mp_agent *a, const char *name, const char *who, const char *note,
 		       bool known);
 int mp_agent_watch(struct mp_agent *a, struct mp_io *io, uint32_t events);

@@ -25,8 +25,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define TIDY_WAIT_MS 1000 /* unlinking three files; more means the disk hangs, so do not wait on   \
-			   */
+#define TIDY_WAIT_MS                                                                               \
+	1000 /* unlinking three files; more means the disk hangs, so do not wait on                \
+	      */
 
 static char *default_path(struct mp_diag *d)
 {

@@ -7,6 +7,7 @@
 
 #include <mmsperf/cleanup.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -281,12 +282,13 @@ void mp_proto_put_value(struct mp_buf *line, struct mp_value v)
 	mp_buf_append(line, text, (size_t)n);
 }
 
-const char *mp_proto_quote(char buf[128], const char *s)
+const char *mp_proto_quote(char *buf, size_t size, const char *s)
 {
-	static const char hex[] = "0123456789abcdef";
+	static const char hex[] = "0123456789abcdef", more[] = "...";
 	size_t n = 0;
 
-	for (; *s && n < 80; s++) {
+	assert(size > 4 + sizeof(more));
+	for (; *s && n + 4 + sizeof(more) <= size; s++) {
 		unsigned char c = (unsigned char)*s;
 
 		if (c >= 0x20 && c != 0x7f && c != '\\') {
@@ -298,6 +300,6 @@ const char *mp_proto_quote(char buf[128], const char *s)
 		buf[n++] = hex[c >> 4];
 		buf[n++] = hex[c & 15];
 	}
-	memcpy(buf + n, *s ? "..." : "", *s ? 4 : 1);
+	(void)snprintf(buf + n, size - n, "%s", *s ? more : "");
 	return buf;
 }

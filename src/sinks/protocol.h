@@ -68,5 +68,5 @@ int mp_proto_number(char buf[32], struct mp_value v);
 /* Appends the value and the TAB that follows every value, also the last one. */
 void mp_proto_put_value(struct mp_buf *line, struct mp_value v);
 
-/* Foreign text made fit for a log line: cut at 80 bytes, control characters as \xNN. */
-const char *mp_proto_quote(char buf[128], const char *s);
+/* Foreign text made fit for a log line: control characters as \xNN, cut to size; returns buf. */
+const char *mp_proto_quote(char *buf, size_t size, const char *s);

@@ -18,13 +18,13 @@
 
 static void complain(struct mp_client *c, const char *what, const char *text)
 {
-	char name[64], quoted[128];
+	char name[64], quoted[100];
 
 	if (c->complaints++ >= COMPLAINTS_MAX)
 		return;
 	mp_agent_say(c->agent, MP_LOG_WARNING, "%s: %s%s%s%s: ignored%s", mp_client_name(c, name),
-		     what, *text ? " ('" : "", *text ? mp_proto_quote(quoted, text) : "",
-		     *text ? "')" : "",
+		     what, *text ? " ('" : "",
+		     *text ? mp_proto_quote(quoted, sizeof(quoted), text) : "", *text ? "')" : "",
 		     c->complaints == COMPLAINTS_MAX ? " (further ones are not logged)" : "");
 }
 

@@ -57,7 +57,7 @@ int mp_subscribe(struct mp_agent *a, struct mp_subscription *s, struct mp_view *
 			goto fail;
 		if (fresh.sels[i].known)
 			fresh.groups |= fresh.sels[i].groups;
-		if (!fresh.sels[i].known || note)
+		if (note)
 			mp_agent_say_name(a, names[i], who, note, fresh.sels[i].known);
 	}
 	mp_subscription_done(s);

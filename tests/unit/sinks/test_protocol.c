@@ -275,11 +275,14 @@ static void foreign_text_is_harmless_in_a_log(void **state)
 	char buf[128], longest[400];
 
 	(void)state;
-	assert_string_equal(mp_proto_quote(buf, "plain"), "plain");
-	assert_string_equal(mp_proto_quote(buf, "a\x1b[2J\r\\"), "a\\x1b[2J\\x0d\\x5c");
+	assert_string_equal(mp_proto_quote(buf, sizeof(buf), "plain"), "plain");
+	assert_string_equal(mp_proto_quote(buf, sizeof(buf), "a\x1b[2J\r\\"),
+			    "a\\x1b[2J\\x0d\\x5c");
 	memset(longest, 1, sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = '\0';
-	assert_true(strlen(mp_proto_quote(buf, longest)) < sizeof(buf));
+	assert_true(mp_ends_with(mp_proto_quote(buf, sizeof(buf), longest), "\\x01..."));
+	for (size_t size = 9; size < sizeof(buf); size++)
+		assert_true(strlen(mp_proto_quote(buf, size, longest)) < size);
 }
 
 int main(void)

@@ -1,0 +1,620 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""The agent as its users meet it: the protocol over TCP, UDP and Unix sockets, several clients, a
+client that does not read, the watched tree going and coming, --start and --stop, and nothing left
+behind. The watched "server" is a small process tree of this file's own (`test_agent.py tree N`)."""
+import csv
+import math
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import e2e
+
+PORTS = iter(range(19009, 19051))
+BASIC = ["total_processes", "total_workers", "sum_workers_memory_rss", "frontend_cpu_percent", "sum_all_cpu_percent"]
+
+
+def tree(workers):
+    """A server with `workers` forked workers; runs until it is killed, its workers then go too."""
+    import ctypes
+    libc = ctypes.CDLL(None)
+    parent = os.getpid()
+    for _ in range(workers):
+        if os.fork() == 0:
+            libc.prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+            if os.getppid() != parent:
+                os._exit(0)
+            while True:
+                signal.pause()
+    print("up", flush=True)
+    end = time.monotonic() + 600
+    while time.monotonic() < end:
+        for _ in range(2000):  # some CPU, so that percentages are not zero
+            pass
+        time.sleep(0.005)
+
+
+def next_port():
+    while True:
+        port = next(PORTS)
+        try:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+            return port
+        except OSError:
+            continue
+
+
+class Server:
+    """The watched tree; mark makes its command line recognisable."""
+
+    def __init__(self, workers, mark="plain"):
+        self.process = subprocess.Popen([sys.executable, __file__, "tree", str(workers), mark],
+                                        stdout=subprocess.PIPE, text=True)
+        self.pid = self.process.pid
+        assert self.process.stdout.readline() == "up\n"
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mmsperf-agent-"))
+        self.addCleanup(shutil.rmtree, self.folder, True)
+        self.port = next_port()
+        self.sock = self.folder / "agent.sock"
+
+    def agent(self, *args, **popen):
+        agent = e2e.Agent("--listen", f"127.0.0.1:{self.port}", "--unix", str(self.sock), *args, **popen)
+        self.addCleanup(agent.stop)
+        return agent
+
+    def server(self, workers=2, mark="plain"):
+        server = Server(workers, mark)
+        self.addCleanup(server.stop)
+        return server
+
+    def client(self, port=None):
+        client = e2e.Client(port or self.port)
+        self.addCleanup(client.close)
+        return client
+
+    def run_agent(self, *args):
+        """One that is expected to end by itself; (exit code, output)."""
+        done = subprocess.run([e2e.BINARY, "agent", *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=30)
+        return done.returncode, done.stdout
+
+    def assert_one_line(self, output):
+        self.assertEqual(len(output.splitlines()), 1, output)
+
+
+class Protocol(Case):
+    def test_the_words_of_the_contract(self):
+        server = self.server(3)
+        self.agent("--pid", str(server.pid))
+        client = self.client()
+        client.send("test\n")
+        self.assertEqual(client.lines.readline(), "Yep\n")
+        client.subscribe(BASIC)
+        values = client.read()
+        self.assertEqual(values["total_processes"], 4)
+        self.assertEqual(values["total_workers"], 3)
+        self.assertGreater(values["sum_workers_memory_rss"], 1e6)
+        self.assertGreater(values["frontend_cpu_percent"], 0)
+        self.assertLess(values["frontend_cpu_percent"], 100)
+        client.send("exit\n")
+        while client.lines.readline():
+            pass  # lines that were under way, then the end
+
+    def test_commands_split_anywhere_and_several_in_one_packet(self):
+        server = self.server()
+        self.agent("--pid", str(server.pid))
+        client = self.client()
+        for piece in ("te", "st", "\nint", "erval:0.0", "5\r\nmetrics:total_work", "ers\ttotal_processes\t", "\ntest\n"):
+            client.send(piece)
+            time.sleep(0.02)
+        lines = [client.lines.readline() for _ in range(4)]
+        self.assertEqual(lines[0], "Yep\n")
+        self.assertIn("Yep\n", lines[1:])
+        self.assertIn("2\t3\t\n", lines[1:])
+
+    def test_unknown_names_keep_their_column(self):
+        server = self.server()
+        agent = self.agent("--pid", str(server.pid))
+        client = self.client()
+        names = ["no_such_metric", "total_workers", "exec:/bin/id:x", "", "total_workers:"]
+        client.subscribe(names, 0.1)
+        for _ in range(3):
+            line = client.lines.readline()
+            self.assertEqual(line, "NaN\t2\tNaN\tNaN\t2\t\n")
+        # the same names again: no second line in the log
+        client.subscribe(names, 0.1)
+        client.lines.readline()
+        agent.stop()
+        self.assertEqual(agent.output.count("no_such_metric"), 1, agent.output)
+        self.assertIn("exec:/bin/id", agent.output)
+
+    def test_change_of_interval_and_metrics_in_the_stream(self):
+        server = self.server()
+        self.agent("--pid", str(server.pid))
+        client = self.client()
+        client.subscribe(["total_workers"], 60)
+        client.send("interval:0.05\n")
+        self.assertEqual(client.lines.readline(), "2\t\n")
+        client.subscribe(["total_processes", "total_workers"], 0.05)
+        e2e.wait_for("lines of the new kind", lambda: client.lines.readline() == "3\t2\t\n")
+        client.send("interval:garbage\ninterval:-3\n")
+        start = time.monotonic()
+        for _ in range(10):
+            client.read()
+        self.assertLess(time.monotonic() - start, 2, "garbage must not change the interval")
+
+    def test_interval_zero_is_half_a_second(self):
+        server = self.server()
+        self.agent("--pid", str(server.pid))
+        client = self.client()
+        client.subscribe(["total_workers"], 0)
+        client.read()
+        start = time.monotonic()
+        for _ in range(4):
+            client.read()
+        self.assertAlmostEqual(time.monotonic() - start, 2, delta=0.4)
+
+    def test_single_measurement(self):
+        server = self.server()
+        self.agent("--pid", str(server.pid))
+        client = self.client()
+        client.names = ["total_workers", "frontend_cpu_percent"]
+        client.send("metrics-single:" + "\t".join(client.names) + "\n")
+        first = client.read()
+        self.assertEqual(first["total_workers"], 2)
+        self.assertTrue(math.isnan(first["frontend_cpu_percent"]), "no rate without an earlier sample")
+        time.sleep(0.3)
+        client.send("metrics-single:" + "\t".join(client.names) + "\n")
+        self.assertGreater(client.read()["frontend_cpu_percent"], 0)
+        client.send("metrics-single:total_workers\n" * 200)
+        client.names = ["total_workers"]
+        for _ in range(200):
+            self.assertEqual(client.read()["total_workers"], 2)
+
+    def test_a_client_that_only_closed_its_sending_side_gets_data(self):
+        server = self.server()
+        self.agent("--pid", str(server.pid))
+        client = self.client()
+        client.subscribe(["total_workers"], 0.05)
+        client.socket.shutdown(socket.SHUT_WR)
+        for _ in range(5):
+            self.assertEqual(client.read()["total_workers"], 2)
+
+    def test_garbage_and_endless_lines(self):
+        server = self.server()
+        agent = self.agent("--pid", str(server.pid))
+        client = self.client()
+        client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" + "x" * 300000 + "\0\x1b[2J\n" + "bogus\n" * 50 + "test\n")
+        self.assertEqual(client.lines.readline(), "Yep\n")
+        agent.stop()
+        self.assertNotIn("\x1b", agent.output)
+        self.assertLess(agent.output.count("ignored"), 7, "complaints about one client are bounded")
+
+    def test_shutdown_is_refused_unless_enabled(self):
+        agent = self.agent("--pid", str(os.getpid()))
+        client = self.client()
+        client.send("shutdown\ntest\n")
+        self.assertEqual(client.lines.readline(), "Yep\n")
+        self.assertEqual(agent.stop(), 0)
+        self.assertIn("--enable-shutdown", agent.output)
+        agent = self.agent("--pid", str(os.getpid()), "--enable-shutdown")
+        self.client().send("shutdown\n")
+        self.assertEqual(agent.process.wait(timeout=10), 0)
+
+    def test_unix_socket(self):
+        server = self.server()
+        self.agent("--pid", str(server.pid))
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(10)
+            sock.connect(str(self.sock))
+            sock.sendall(b"test\nmetrics-single:total_workers\n")
+            self.assertEqual(sock.makefile("rb").read(7), b"Yep\n2\t\n")
+        self.assertEqual(self.sock.stat().st_mode & 0o777, 0o666)
+
+    def test_udp(self):
+        server = self.server()
+        self.agent("--pid", str(server.pid))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(10)
+            sock.connect(("127.0.0.1", self.port))
+            sock.send(b"test")
+            self.assertEqual(sock.recv(100), b"Yep\n")
+            sock.send(b"interval:0.05\nmetrics:total_workers\ttotal_processes\n")
+            for _ in range(3):
+                self.assertEqual(sock.recv(100), b"2\t3\t\n")
+            sock.send(b"exit\n")
+            sock.settimeout(0.3)
+            with self.assertRaises(TimeoutError):
+                for _ in range(5):  # what was under way
+                    sock.recv(100)
+
+    def test_udp_transmitter(self):
+        server = self.server()
+        agent = self.agent("--pid", str(server.pid))
+        client = self.client()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
+            sink.settimeout(10)
+            sink.bind(("127.0.0.1", 0))
+            client.send(f"interval:0.05\nudp-transmitter:127.0.0.1:{sink.getsockname()[1]}:total_workers\n")
+            self.assertEqual(sink.recv(100), b"2\t\n")
+        client.send("udp-transmitter:192.0.2.1:9:total_workers\nudp-transmitter:nohost.invalid:9:total_workers\ntest\n")
+        self.assertEqual(client.lines.readline(), "Yep\n")
+        agent.stop()
+        self.assertIn("192.0.2.1", agent.output)
+        self.assertIn("numeric address", agent.output)
+
+
+class Clients(Case):
+    def test_each_has_its_own_interval_and_metrics(self):
+        server = self.server()
+        self.agent("--pid", str(server.pid))
+        fast, slow, other = self.client(), self.client(), self.client()
+        fast.subscribe(["total_workers"], 0.05)
+        slow.subscribe(["total_processes"], 0.5)
+        other.subscribe(["sum_all_cpu_percent", "total_workers"], 0.5)
+        start = time.monotonic()
+        slow.read()
+        slow.read()
+        first = time.monotonic() - start
+        self.assertAlmostEqual(first, 1.0, delta=0.4)
+        fast.socket.setblocking(True)
+        lines = 0
+        while lines < 15:
+            self.assertEqual(fast.read(), {"total_workers": 2})
+            lines += 1
+        self.assertEqual(other.read()["total_workers"], 2)
+
+    def test_one_that_never_reads_delays_nobody(self):
+        server = self.server()
+        agent = self.agent("--pid", str(server.pid))
+        names = ["sum_workers_memory_rss"] * 2000
+        deaf = socket.create_connection(("127.0.0.1", self.port))
+        self.addCleanup(deaf.close)
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.sendall(("interval:0.01\nmetrics:" + "\t".join(names) + "\n").encode())
+        client = self.client()
+        client.subscribe(["total_workers"], 0.05)
+        gaps, last = [], time.monotonic()
+        end = last + 4
+        while time.monotonic() < end:
+            client.read()
+            now = time.monotonic()
+            gaps.append(now - last)
+            last = now
+        self.assertGreater(len(gaps), 60)
+        self.assertLess(sorted(gaps)[len(gaps) * 9 // 10], 0.2)
+        rss = int(next(l for l in open(f"/proc/{agent.process.pid}/status") if l.startswith("VmRSS")).split()[1])
+        self.assertLess(rss, 60000, "the queue of a client that does not read is bounded")
+        # what it gets later is whole lines
+        deaf.settimeout(5)
+        data = b""
+        while data.count(b"\n") < 3:
+            data += deaf.recv(65536)
+        for line in data.split(b"\n")[:3]:
+            self.assertEqual(line.count(b"\t"), 2000)
+        deaf.close()
+        client.read()
+        agent.stop()
+        self.assertIn("does not read", agent.output)
+
+    def test_hundreds_come_and_go(self):
+        self.agent("--pid", str(os.getpid()))
+        for _ in range(5):
+            clients = [e2e.Client(self.port) for _ in range(100)]
+            for c in clients:
+                c.subscribe(["total_processes"], 0.1)
+            for c in clients[::2]:
+                c.read()
+            for c in clients:
+                c.close()
+        client = self.client()
+        client.send("test\n")
+        self.assertEqual(client.lines.readline(), "Yep\n")
+
+
+class Target(Case):
+    def test_ready_before_the_server_and_following_restarts(self):
+        mark = f"mark-{os.getpid()}-{self.port}"
+        self.agent("--match", mark)
+        client = self.client()
+        client.subscribe(["total_processes", "total_workers", "sum_workers_memory_rss", "avg_workers_memory_rss"], 0.1)
+        before = client.read()
+        self.assertEqual(before["total_processes"], 0)
+        self.assertEqual(before["sum_workers_memory_rss"], 0)
+        self.assertTrue(math.isnan(before["avg_workers_memory_rss"]))
+        for workers in (2, 4):
+            server = self.server(workers, mark)
+            e2e.wait_for(f"{workers} workers", lambda: client.read()["total_workers"] == workers)
+            server.stop()
+            e2e.wait_for("no process", lambda: client.read()["total_processes"] == 0)
+
+    def test_pidfile(self):
+        self.folder.chmod(0o755)  # the agent has become another user by the time it reads the file
+        pidfile = self.folder / "server.pid"
+        self.agent("--pidfile", str(pidfile))
+        client = self.client()
+        client.subscribe(["total_workers"], 0.1)
+        self.assertEqual(client.read()["total_workers"], 0)
+        for workers in (1, 3):
+            server = self.server(workers)
+            pidfile.write_text(f"{server.pid}\n")
+            e2e.wait_for(f"{workers} workers", lambda: client.read()["total_workers"] == workers)
+            server.stop()
+            e2e.wait_for("no worker", lambda: client.read()["total_workers"] == 0)
+
+    def test_pidfile_that_the_agent_may_not_read(self):
+        if os.geteuid() != 0:
+            self.skipTest("not root: the agent stays the same user")
+        agent = self.agent("--pidfile", str(self.folder / "server.pid"))
+        agent.stop()
+        self.assertIn("cannot be read by the user", agent.output)
+
+    def test_pid_that_does_not_exist(self):
+        code, output = self.run_agent("--no-unix", "--no-socket", "--pid", "4194000")
+        self.assertEqual(code, 1)
+        self.assert_one_line(output)
+        self.assertIn("4194000", output)
+
+
+class Recording(Case):
+    def rows(self, name):
+        with open(self.folder / "rec" / name, newline="") as file:
+            return list(csv.reader(file))
+
+    def test_files(self):
+        server = self.server(2)
+        agent = self.agent("--pid", str(server.pid), "--record", str(self.folder / "rec"), "--interval", "100ms",
+                           "--record-metrics", "no_such_metric,total_workers")
+        e2e.wait_for("rows", lambda: len(self.rows("metrics.csv")) > 8)
+        start = time.time()
+        agent.process.send_signal(signal.SIGKILL)
+        agent.process.wait()
+        rows = self.rows("metrics.csv")
+        header = rows[0]
+        self.assertEqual(header[0], "ts")
+        self.assertEqual(header[-1], "no_such_metric")
+        self.assertEqual(len(header), len(set(header)))
+        for row in rows[1:]:
+            self.assertEqual(len(row), len(header))
+            self.assertEqual(row[-1], "")
+            self.assertAlmostEqual(float(row[0]), start, delta=20)
+            for cell in row[1:]:
+                self.assertFalse(cell and math.isnan(float(cell)))
+            self.assertEqual(row[header.index("total_workers")], "2")
+        stamps = [float(r[0]) for r in rows[1:]]
+        self.assertAlmostEqual((stamps[-1] - stamps[0]) / (len(stamps) - 1), 0.1, delta=0.03)
+        workers = self.rows("workers.csv")
+        self.assertEqual(workers[0], ["ts", "model", "slot", "pid", "metric", "value"])
+        self.assertEqual({r[2] for r in workers[1:]}, {"0", "1"})
+        self.assertEqual(len({r[3] for r in workers[1:]}), 2)
+        self.assertIn("memory_rss", {r[4] for r in workers[1:]})
+
+    def test_a_folder_that_cannot_be_written(self):
+        (self.folder / "file").write_text("x")
+        code, output = self.run_agent("--no-socket", "--unix", str(self.sock), "--pid", str(os.getpid()),
+                                      "--record", str(self.folder / "file" / "rec"))
+        self.assertEqual(code, 1)
+        self.assert_one_line(output)
+        self.assertEqual([p.name for p in self.folder.iterdir()], ["file"])
+
+    def test_a_full_disk_stops_the_recording_only(self):
+        import resource
+        server = self.server()
+        agent = self.agent("--pid", str(server.pid), "--record", str(self.folder / "rec"), "--interval", "20ms",
+                           preexec_fn=lambda: (resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)),
+                                               signal.signal(signal.SIGXFSZ, signal.SIG_IGN)),
+                           restore_signals=False)
+        client = self.client()
+        client.subscribe(["total_workers"], 0.05)
+        sizes = []
+
+        def settled():
+            client.read()
+            sizes.append((self.folder / "rec" / "metrics.csv").stat().st_size)
+            return len(sizes) > 20 and sizes[-1] == sizes[-20]
+        e2e.wait_for("the recording to stop", settled, 20)
+        self.assertEqual(client.read()["total_workers"], 2)
+        self.assertEqual(agent.stop(), 1, "the exit code tells at the end")
+        self.assertEqual(agent.output.count("the recording stops here"), 1, agent.output)
+        self.assertTrue((self.folder / "rec" / "metrics.csv").read_text().endswith("\n"))
+
+
+class Starting(Case):
+    def place(self):
+        return ["--listen", f"127.0.0.1:{self.port}", "--unix", str(self.sock)]
+
+    def test_port_in_use_by_another_agent(self):
+        first = self.agent("--pid", str(os.getpid()))
+        code, output = self.run_agent("--listen", f"127.0.0.1:{self.port}", "--unix", str(self.folder / "two.sock"))
+        self.assertEqual(code, 1)
+        self.assert_one_line(output)
+        self.assertIn("another monitoring agent answers there", output)
+        self.assertIn(str(first.process.pid), output)
+        self.assertFalse((self.folder / "two.sock").exists())
+        self.assertFalse((self.folder / "two.pid").exists())
+
+    def test_port_in_use_by_something_else(self):
+        with socket.create_server(("127.0.0.1", self.port)):
+            code, output = self.run_agent(*self.place())
+        self.assertEqual(code, 1)
+        self.assert_one_line(output)
+        self.assertIn(f"127.0.0.1:{self.port}", output)
+        self.assertIn(f"pid {os.getpid()}", output)
+
+    def test_two_agents_at_one_unix_socket(self):
+        first = self.agent("--pid", str(os.getpid()))
+        code, output = self.run_agent("--no-socket", "--unix", str(self.sock))
+        self.assertEqual(code, 1)
+        self.assert_one_line(output)
+        self.assertIn(f"pid {first.process.pid}", output)
+
+    def test_other_addresses_need_allow(self):
+        for address in ("0.0.0.0", "[::]", "192.0.2.1"):
+            code, output = self.run_agent("--no-unix", "--listen", f"{address}:{self.port}")
+            self.assertEqual(code, 2)
+            self.assert_one_line(output)
+            self.assertIn("--allow", output)
+        for bad in ("--allow=10.0.0.0/40", "--listen=nonsense", "--match=(", "--pid=x", "--bogus", "word"):
+            code, output = self.run_agent("--no-unix", bad)
+            self.assertEqual(code, 2, bad)
+            self.assert_one_line(output)
+
+    def test_only_allowed_addresses_are_served(self):
+        # 127.0.0.1 is always allowed; an address of this host that is not loopback stands for another host
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("192.0.2.1", 9))
+            except OSError:
+                self.skipTest("this host has no address but loopback")
+            own = probe.getsockname()[0]
+        for allow, answer in (("198.51.100.0/24", ""), (f"{own}/32", "Yep\n")):
+            with e2e.Agent("--no-unix", "--listen", f"0.0.0.0:{self.port}", "--allow", allow, "--pid", str(os.getpid())):
+                local = self.client()
+                local.send("test\n")
+                self.assertEqual(local.lines.readline(), "Yep\n")
+                with socket.create_connection((own, self.port), 10) as sock:
+                    try:
+                        sock.sendall(b"test\n")
+                        got = sock.makefile("r").readline()
+                    except ConnectionResetError:
+                        got = ""
+                self.assertEqual(got, answer)
+                local.close()
+            self.port = next_port()
+
+    def test_ipv6(self):
+        try:
+            socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+        except OSError as exc:
+            self.skipTest(f"no IPv6 loopback: {exc}")
+        with e2e.Agent("--no-unix", "--listen", f"[::1]:{self.port}", "--pid", str(os.getpid())):
+            with socket.create_connection(("::1", self.port), 10) as sock:
+                sock.sendall(b"test\n")
+                self.assertEqual(sock.recv(10), b"Yep\n")
+
+    def test_start_and_stop_may_be_repeated(self):
+        place = self.place() + ["--pid", str(os.getpid())]
+        self.addCleanup(self.run_agent, "--stop", *self.place())
+        code, output = self.run_agent("--start", *place)
+        self.assertEqual(code, 0, output)
+        client = self.client()  # it is ready when --start returns
+        client.send("test\n")
+        self.assertEqual(client.lines.readline(), "Yep\n")
+        code, output = self.run_agent("--start", *place)
+        self.assertEqual(code, 0, output)
+        self.assertIn("already runs", output)
+        code, output = self.run_agent("--start", "--listen", f"127.0.0.1:{next_port()}", "--unix", str(self.sock))
+        self.assertEqual(code, 1, "an agent elsewhere is not the one that was asked for")
+        self.assert_one_line(output)
+        code, output = self.run_agent("--stop", *self.place())
+        self.assertEqual(code, 0, output)
+        self.assertIn("stopped", output)
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", self.port))
+        code, output = self.run_agent("--stop", *self.place())
+        self.assertEqual(code, 0, output)
+        self.assertIn("no agent runs", output)
+        self.assertEqual([p.name for p in self.folder.iterdir()], ["agent.log"])
+
+    def test_start_says_why_it_cannot(self):
+        with socket.create_server(("127.0.0.1", self.port)):
+            code, output = self.run_agent("--start", *self.place())
+        self.assertEqual(code, 1)
+        self.assert_one_line(output)
+        self.assertIn("in use", output)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_two_starts_at_once(self):
+        self.addCleanup(self.run_agent, "--stop", *self.place())
+        both = [subprocess.Popen([e2e.BINARY, "agent", "--start", *self.place(), "--pid", str(os.getpid())],
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
+        outputs = [p.communicate(timeout=40)[0] for p in both]
+        self.assertEqual([p.returncode for p in both], [0, 0], outputs)
+
+    def test_the_socket_of_a_killed_agent_is_replaced(self):
+        agent = self.agent("--pid", str(os.getpid()))
+        agent.process.kill()
+        agent.process.wait()
+        self.agent("--pid", str(os.getpid()))
+        client = self.client()
+        client.send("test\n")
+        self.assertEqual(client.lines.readline(), "Yep\n")
+
+    def test_signals_leave_nothing_behind(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            agent = self.agent("--pid", str(os.getpid()))
+            client = self.client()
+            client.subscribe(["total_processes"], 0.05)
+            client.read()
+            pids = self.family(agent.process.pid)
+            agent.process.send_signal(number)
+            self.assertEqual(agent.process.wait(timeout=10), 0)
+            self.assertEqual(list(self.folder.iterdir()), [])
+            for pid in pids:
+                e2e.wait_for(f"the end of {pid}", lambda: self.state(pid) in ("", "Z"))
+            client.close()
+
+    @staticmethod
+    def state(pid):
+        try:
+            return open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0]
+        except OSError:
+            return ""
+
+    @staticmethod
+    def family(pid):
+        children = open(f"/proc/{pid}/task/{pid}/children").read().split()
+        return [pid, *map(int, children)]
+
+    def test_no_privilege_is_kept(self):
+        if os.geteuid() != 0:
+            self.skipTest("not root: there are no privileges to drop")
+        agent = self.agent("--pid", str(os.getpid()))
+        status = dict(l.rstrip("\n").split(":\t", 1) for l in open(f"/proc/{agent.process.pid}/status") if ":\t" in l)
+        uids = set(status["Uid"].split())
+        self.assertNotIn("0", uids)
+        if agent.rung.startswith("BPF"):
+            self.assertEqual(int(status["CapPrm"], 16), 0, status)
+        self.assertEqual(int(status["CapInh"], 16), 0)
+
+    def test_ready_quickly(self):
+        times = []
+        for _ in range(5):
+            start = time.monotonic()
+            agent = self.agent("--pid", str(os.getpid()))
+            times.append(time.monotonic() - start)
+            agent.stop()
+        print("ready after", ", ".join(f"{t * 1000:.0f} ms" for t in sorted(times)))
+        # the figure is 300 ms; the best of five, because other programs use this machine
+        self.assertLess(min(times), 0.3)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["tree"]:
+        tree(int(sys.argv[2]))
+    else:
+        e2e.main()
