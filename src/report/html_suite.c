@@ -103,7 +103,7 @@ static void write_cases(struct mp_buf *b, const struct mp_suite_result *s)
 		b,
 		"<h3>Criteria</h3>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" "
 		"aria-label=\"Criteria\"><table class=\"grid cases\"><thead><tr><th scope=\"col\">"
-		"Verdict</th><th scope=\"col\">Fails when</th><th scope=\"col\" class=\"n\">Observed"
+		"Verdict</th><th scope=\"col\">Criterion</th><th scope=\"col\" class=\"n\">Observed"
 		"</th><th scope=\"col\" class=\"n\">Allowed</th><th scope=\"col\" class=\"n\">Broken"
 		"</th></tr></thead><tbody>\n");
 	for (int pass = 0; pass < 2; pass++)

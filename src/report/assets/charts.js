@@ -68,35 +68,43 @@ function plan(suite) {
 	if (load) {
 		loadCharts(load, null);
 		(suite.labels || []).forEach((l) => loadCharts(l, l.label));
+		/* all response times first: they are what the others explain */
+		charts.sort((a, b) => (b.unit === "ms") - (a.unit === "ms"));
 		charts.push({ title: "Users", unit: "", series: [{ ...load.users, key: "users", label: "at work", color: 5, t: load.t, step: true, watch: ["concurrency"] }] });
 	}
 	if (!metrics) return charts;
 
 	const cols = new Map(metrics.cols.map((c) => [c.n, c])), used = new Set();
 	const roles = [["frontend_", "frontend", 1], ["sum_workers_", "workers", 2], ["sum_all_", "all", 8]];
-	const col = (name, label, color, more) => {
-		const c = cols.get(name);
-		if (!c) return null;
-		used.add(name);
-		return { ...c, key: name, label, color, t: metrics.t, ...more };
+	const watched = new Set(suite.cases.map((c) => c.metric).filter(Boolean));
+	/* the first of several spellings that was recorded; criteria may name any of them */
+	const col = (names, label, color, more) => {
+		const all = [].concat(names), present = all.filter((n) => cols.has(n));
+		if (!present.length) return null;
+		present.forEach((n) => used.add(n));
+		return { ...cols.get(present[0]), key: present[0], also: all, label, color, t: metrics.t, ...more };
 	};
 	const add = (title, unit, series, more) => {
 		const present = series.filter(Boolean);
 		if (present.length) charts.push({ title, unit, series: present, ...more });
 	};
-	const byRole = (x) => roles.map(([p, l, c]) => col(p + x, l, c, { off: p === "sum_all_" }));
+	/* the sum over all is there, but shown only where somebody asked for it */
+	const byRole = (x, ...aliases) => roles.map(([p, l, c]) => {
+		const names = p === "sum_all_" ? [p + x, ...aliases] : [p + x];
+		return col(names, l, c, { off: p === "sum_all_" && cols.has("frontend_" + x) && !names.some((n) => watched.has(n)) });
+	});
 
-	add("CPU", "%", [...byRole("cpu_percent"), col("cpu", "machine", 6), col("sum_cpu_percent", "all", 8)]);
+	add("CPU", "%", [...byRole("cpu_percent", "sum_cpu_percent"), col("cpu", "machine", 6)]);
 	add("Memory (resident)", "bytes", byRole("memory_rss"));
-	add("Open files", "", [...byRole("file_descriptors"), col("sum_num_handles", "all", 8)]);
+	add("Open files", "", byRole("file_descriptors", "sum_num_handles"));
 	add("Threads", "", byRole("threads"));
-	add("Processes", "", [col("total_workers", "workers", 2, { step: true }), col("server_workers", "workers", 2, { step: true }),
-		col("total_processes", "all", 8, { step: true }), col("orphans", "orphans", "bad", { step: true })]);
+	add("Processes", "", [col(["total_workers", "server_workers"], "workers", 2, { step: true }), col("total_processes", "all", 8, { step: true }),
+		col("orphans", "orphans", "bad", { step: true })]);
 	add("Storage", "bytes/s", [col("frontend_io_read_bytes", "frontend read", 1), col("frontend_io_write_bytes", "frontend write", 6),
 		col("sum_workers_io_read_bytes", "workers read", 2), col("sum_workers_io_write_bytes", "workers write", 4)]);
 	add("Read and write calls", "/s", [col("frontend_io_read_count", "frontend read", 1), col("frontend_io_write_count", "frontend write", 6),
 		col("sum_workers_io_read_count", "workers read", 2), col("sum_workers_io_write_count", "workers write", 4)]);
-	add("Machine memory", "%", [col("system_memory_percent", "used", 6), col("mem", "used", 6)]);
+	add("Machine memory", "%", [col(["system_memory_percent", "mem"], "used", 6)]);
 
 	/* single workers, where there are several: the sum hides who does the work */
 	const byWorker = (x, title) => {
@@ -109,7 +117,6 @@ function plan(suite) {
 	byWorker("memory_rss", "Memory by worker");
 
 	/* what a criterion watches has a chart, and so has a log with names of its own */
-	const watched = new Set(suite.cases.map((c) => c.metric).filter(Boolean));
 	const alien = used.size === 0 || metrics.cols.some((c) => c.n.includes("/"));
 	let extra = 0;
 	for (const c of metrics.cols) {
@@ -130,7 +137,7 @@ function linesOf(suite, chart) {
 	const own = new Set((suite.labels || []).map((l) => l.label));
 	const watches = (s, c) => s.watch
 		? s.watch.some((w) => c.metric === w || c.metric === w + ".0") && (s.of ? c.label === s.of : !own.has(c.label))
-		: s.key === c.metric || s.key === c.label + "/" + c.metric;
+		: s.key === c.metric || s.also?.includes(c.metric) || s.key === c.label + "/" + c.metric;
 	return suite.cases.filter((c) => c.at != null && c.metric && chart.series.some((s) => watches(s, c)));
 }
 
@@ -422,7 +429,12 @@ class Plot {
 
 	/* From zero where that costs little, so that a line that moves by 1 % looks like 1 %. */
 	yRange(min, max) {
-		for (const l of this.lines) { min = min == null ? l.at : Math.min(min, l.at); max = max == null ? l.at : Math.max(max, l.at); }
+		/* a limit far beyond the data would flatten it: then a word at the edge has to do */
+		for (const l of this.lines) {
+			if (max != null && l.verdict !== "failed" && (l.at > Math.max(max * 2.5, max + (max - min) * 3) || l.at < min - (max - min) * 3 - Math.abs(min) * .5)) continue;
+			min = min == null ? l.at : Math.min(min, l.at);
+			max = max == null ? l.at : Math.max(max, l.at);
+		}
 		if (min == null || !isFinite(min) || !isFinite(max)) return [0, 1];
 		if (min >= 0 && min < max * .6) min = 0;
 		if (max === min) return max === 0 ? [0, 1] : max > 0 ? [0, max * 1.25] : [max * 1.25, 0];
@@ -492,18 +504,21 @@ class Plot {
 		ctx.save();
 		ctx.font = `${11 * dpr}px system-ui, sans-serif`;
 		for (const c of this.lines) {
-			const y = u.valToPos(c.at, "y", true), failed = c.verdict === "failed";
-			if (!(y >= bbox.top && y <= bbox.top + bbox.height)) continue;
+			const real = u.valToPos(c.at, "y", true), failed = c.verdict === "failed";
+			const outside = real < bbox.top ? "↑" : real > bbox.top + bbox.height ? "↓" : "";
+			const y = Math.max(bbox.top, Math.min(bbox.top + bbox.height, real));
 			ctx.strokeStyle = ctx.fillStyle = css(failed ? "--bad" : "--muted");
 			ctx.lineWidth = 1.2 * dpr;
 			ctx.setLineDash([5 * dpr, 4 * dpr]);
-			ctx.beginPath();
-			ctx.moveTo(bbox.left, y);
-			ctx.lineTo(bbox.left + bbox.width, y);
-			ctx.stroke();
+			if (!outside) {
+				ctx.beginPath();
+				ctx.moveTo(bbox.left, y);
+				ctx.lineTo(bbox.left + bbox.width, y);
+				ctx.stroke();
+			}
 			const what = this.chart.series.length > 1 ? c.metric.replace(/_/g, " ") + " " : "";
-			const text = "fails if " + what + c.op + " " + Format.value(c.at, this.chart.unit);
-			const left = this.quietSide(c) === "left";
+			const text = "fails if " + what + c.op + " " + Format.value(c.at, this.chart.unit) + (outside && " " + outside);
+			const left = !outside && this.quietSide(c) === "left";
 			ctx.textAlign = left ? "left" : "right";
 			ctx.textBaseline = y - bbox.top > 18 * dpr ? "bottom" : "top";
 			const x = left ? bbox.left + 6 * dpr : bbox.left + bbox.width - 4 * dpr, ty = y + (ctx.textBaseline === "bottom" ? -3 : 4) * dpr;
