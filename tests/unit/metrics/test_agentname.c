@@ -32,13 +32,13 @@ static void every_subtype(void **state)
 		{"cpu:", "combined idle system user iowait irq nice softirq stolen"},
 		{"cpu:pid=1:", "percent total system user"},
 		{"memory:", "usedperc freeperc used free actualfree actualused ram total"},
-		{"memory:pid=1:",
-		 "resident virtual shared pagefaults majorfaults minorfaults"},
+		{"memory:pid=1:", "resident virtual shared pagefaults majorfaults minorfaults"},
 		{"swap:", "used pagein pageout free total"},
 		{"disks:", "queue reads writes readbytes writebytes available service files free "
 			   "freefiles total useperc used"},
-		{"network:", "bytesrecv bytessent rx tx used speed rxdrops rxerr rxframe rxoverruns "
-			     "txcarrier txcollisions txdrops txerr txoverruns"},
+		{"network:",
+		 "bytesrecv bytessent rx tx used speed rxdrops rxerr rxframe rxoverruns "
+		 "txcarrier txcollisions txdrops txerr txoverruns"},
 		{"tcp:", "estab time_wait close_wait bound close closing fin_wait1 fin_wait2 idle "
 			 "inbound last_ack listen outbound syn_recv"},
 	};
@@ -65,8 +65,9 @@ static void defaults(void **state)
 	static const struct {
 		const char *text, *sub;
 	} t[] = {
-		{"cpu", "combined"},	 {"cpu:pid=1", "percent"}, {"memory", "usedperc"},
-		{"memory:name=java", "resident"}, {"swap", "used"}, {"disks", "queue"},
+		{"cpu", "combined"},      {"cpu:pid=1", "percent"},
+		{"memory", "usedperc"},   {"memory:name=java", "resident"},
+		{"swap", "used"},         {"disks", "queue"},
 		{"network", "bytesrecv"}, {"tcp", "estab"},
 	};
 
@@ -150,8 +151,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_subtype), cmocka_unit_test(defaults),
-		cmocka_unit_test(options),	 cmocka_unit_test(units),
-		cmocka_unit_test(refused),	 cmocka_unit_test(from_jmeter),
+		cmocka_unit_test(options),       cmocka_unit_test(units),
+		cmocka_unit_test(refused),       cmocka_unit_test(from_jmeter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,13 +11,15 @@
 
 /* The contract, section 4: X of frontend_X and {sum,avg,min,max}_{workers,all}_X. */
 static const char *const X[] = {
-	"cpu_percent", "cpu_user_time", "cpu_system_time", "cpu_iowait_time", "memory_percent",
-	"memory_rss", "memory_vms", "io_read_count", "io_write_count", "io_read_bytes",
-	"io_write_bytes", "file_descriptors", "threads",
+	"cpu_percent",    "cpu_user_time", "cpu_system_time", "cpu_iowait_time",
+	"memory_percent", "memory_rss",    "memory_vms",      "io_read_count",
+	"io_write_count", "io_read_bytes", "io_write_bytes",  "file_descriptors",
+	"threads",
 };
 static const char *const plain[] = {
-	"system_disk_used", "system_memory_percent", "system_read_count", "system_write_count",
-	"system_read_bytes", "system_write_bytes", "total_processes", "total_workers", "orphans",
+	"system_disk_used",   "system_memory_percent", "system_read_count",
+	"system_write_count", "system_read_bytes",     "system_write_bytes",
+	"total_processes",    "total_workers",         "orphans",
 };
 static const char *const op[] = {"sum", "avg", "min", "max"};
 static const char *const group[] = {"workers", "all"};

@@ -99,8 +99,7 @@ static void gauges(void **state)
 	assert_is("frontend_memory_vms", 1000 * PAGE, 0);
 	assert_is("frontend_memory_rss_anon", 60 * PAGE, 0);
 	assert_is("sum_workers_file_descriptors", 30, 0);
-	assert_is("frontend_memory_percent",
-		  100.0 * 100 / (double)sysconf(_SC_PHYS_PAGES), 1e-9);
+	assert_is("frontend_memory_percent", 100.0 * 100 / (double)sysconf(_SC_PHYS_PAGES), 1e-9);
 	assert_is("sum_num_handles", 40, 0);
 }
 

@@ -192,8 +192,7 @@ static inline struct mp_rec *fake_put(struct fake *f, size_t slot, pid_t pid, pi
 /* A meter whose root is this very process, so that the finder finds it; its record is slot 0. */
 static inline struct mp_meter *fake_meter(struct fake *f, const char *workers)
 {
-	struct mp_meter_opts o = {.source = &f->s,
-				  .target = {.pid = getpid(), .workers = workers}};
+	struct mp_meter_opts o = {.source = &f->s, .target = {.pid = getpid(), .workers = workers}};
 	struct mp_meter *m;
 
 	assert_int_equal(mp_meter_new(&o, &m, NULL), 0);

@@ -127,8 +127,12 @@ static void final_totals_that_are_unknown_are_the_last_known(void **state)
 	put_mms();
 	f->r[2].syscr = 500;
 	tick();
-	f->r[2] = (struct mp_rec){.tgid = 21, .ppid = 20, .parent_slot = 1, .start_ns = SEC + 2,
-				  .state = MP_REC_ENDED, .flags = MP_REC_FORKED};
+	f->r[2] = (struct mp_rec){.tgid = 21,
+				  .ppid = 20,
+				  .parent_slot = 1,
+				  .start_ns = SEC + 2,
+				  .state = MP_REC_ENDED,
+				  .flags = MP_REC_FORKED};
 	tick();
 	assert_int_equal(g->t.run_ns, SEC);
 	assert_int_equal(g->t.syscr, 500);
