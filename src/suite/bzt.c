@@ -15,11 +15,14 @@
 #include <mmsperf/log.h>
 #include <mmsperf/str.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define GRACE_S     30.0 /* bzt ends JMeter and writes its reports; JMeter alone may take 10 s */
@@ -170,7 +173,7 @@ static void end_bzt(struct mp_child *c, struct mp_events *ev)
 	} steps[] = {{SIGINT, GRACE_S}, {SIGTERM, TERM_S}, {SIGKILL, TERM_S}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
-		enum mp_event e;
+		enum mp_wakeup e;
 
 		/* Python's bzt alone: its shell steps and JMeter are its own to end */
 		if (steps[i].sig == SIGINT)
@@ -178,9 +181,9 @@ static void end_bzt(struct mp_child *c, struct mp_events *ev)
 		else
 			(void)mp_child_signal(c, steps[i].sig);
 		e = mp_events_wait(ev, c, -1, steps[i].grace_s);
-		if (e == MP_EVENT_CHILD)
+		if (e == MP_WAKE_CHILD)
 			break;
-		if (e == MP_EVENT_SIGNAL)
+		if (e == MP_WAKE_SIGNAL)
 			(void)mp_child_signal(c, SIGKILL);
 	}
 	(void)mp_child_stop(c, SIGKILL, TERM_S);
@@ -193,10 +196,10 @@ static enum mp_bzt_end attend(struct mp_child *c, const struct mp_bzt_opts *o, s
 		double elapsed = mp_now_s() - started, left = o->deadline_s - elapsed;
 
 		switch (mp_events_wait(ev, c, -1, left < TICK_S ? left : TICK_S)) {
-		case MP_EVENT_CHILD:
+		case MP_WAKE_CHILD:
 			(void)mp_child_wait(c, -1);
 			return MP_BZT_ENDED;
-		case MP_EVENT_SIGNAL:
+		case MP_WAKE_SIGNAL:
 			if (o->tick)
 				o->tick(o->data, -1);
 			mp_warning("stopping; what was measured is kept (once more to stop at once)");
@@ -215,6 +218,69 @@ static enum mp_bzt_end attend(struct mp_child *c, const struct mp_bzt_opts *o, s
 	}
 }
 
+static bool is_script_copy(const char *name, const char *script)
+{
+	_cleanup_free_ char *stem = strdup(script), *pattern = NULL;
+
+	if (!stem || !strrchr(stem, '.'))
+		return false;
+	*strrchr(stem, '.') = '\0';
+	pattern = mp_asprintf("modified_%s*.jmx", stem);
+	return pattern && mp_glob(pattern, name);
+}
+
+static void fetch_copies(const char *dir, const char *script, const char *suite_dir, time_t since)
+{
+	_cleanup_closedir_ DIR *d = opendir(dir);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		_cleanup_free_ char *from = mp_path_join(dir, e->d_name),
+				    *to = mp_path_join(suite_dir, e->d_name);
+		struct stat st;
+
+		if (!from || !to || !is_script_copy(e->d_name, script) || lstat(from, &st) < 0 ||
+		    !S_ISREG(st.st_mode) || st.st_mtime < since)
+			continue;
+		if (!mp_copy_file(from, to))
+			(void)unlink(from);
+	}
+}
+
+/*
+ * bzt runs a copy of the script that it makes beside the script, and moves it to the artifacts at
+ * its end. One that was killed leaves it among the user's files.
+ */
+static void fetch_script_copies(const struct mp_suite *s, const char *suite_dir, time_t since)
+{
+	const struct mp_yaml *scenarios = mp_yaml_get(s->plan->merged, "scenarios");
+
+	for (size_t i = 0; scenarios && scenarios->kind == MP_YAML_MAP && i < scenarios->n; i++) {
+		const char *script = mp_yaml_str(mp_yaml_get(scenarios->val[i], "script"));
+		_cleanup_free_ char *path = script ? mp_plan_expand(script, s->plan) : NULL;
+		_cleanup_free_ char *dir = NULL, *beside = NULL;
+		char *slash;
+
+		if (!path)
+			continue;
+		if (!mp_is_file(path)) { /* beside the suite, as bzt looks for it */
+			dir = strdup(s->path);
+			slash = dir ? strrchr(dir, '/') : NULL;
+			if (slash)
+				*slash = '\0';
+			beside = mp_path_join(slash ? dir : "", path);
+			if (!beside)
+				continue;
+			free(path);
+			path = TAKE_PTR(beside);
+		}
+		slash = strrchr(path, '/');
+		if (slash)
+			*slash = '\0';
+		fetch_copies(slash ? path : ".", slash ? slash + 1 : path, suite_dir, since);
+	}
+}
+
 int mp_bzt_run(const struct mp_suite *s, const struct mp_bzt_opts *o, struct mp_events *ev,
 	       struct mp_bzt_result *ret_result, struct mp_diag *d)
 {
@@ -224,6 +290,7 @@ int mp_bzt_run(const struct mp_suite *s, const struct mp_bzt_opts *o, struct mp_
 	struct mp_bzt_result result = {0};
 	_cleanup_close_ int log = -1;
 	struct mp_child_opts co = {0};
+	time_t since = time(NULL);
 	double started;
 	int r;
 
@@ -254,30 +321,29 @@ int mp_bzt_run(const struct mp_suite *s, const struct mp_bzt_opts *o, struct mp_
 	result.code = mp_child_code(&c);
 	/* JMeter is in a group of its own: after a crash or a KILL it is still there */
 	result.strays = mp_strays_end(o->keep, o->n_keep, SIGTERM, STRAYS_S);
+	if (result.code > 128)
+		fetch_script_copies(s, o->suite_dir, since);
 	*ret_result = result;
 	return 0;
 }
 
 void mp_bzt_fault(const char *suite_dir, bool any, char *buf, size_t size)
 {
-	static const char *const marks[] = {" ERROR: ", "Traceback", " WARNING: "};
 	_cleanup_free_ char *path = mp_path_join(suite_dir, "bzt-console.log"), *text = NULL;
+	const char *at;
 	size_t len;
 
 	*buf = '\0';
 	if (!path || mp_read_file(path, MAX_CONSOLE, &text, &len) < 0)
 		return;
-	/* bzt says the first error in full and then how it shuts down */
-	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
-		const char *at = strstr(text, marks[i]);
-
-		if (!at)
-			continue;
-		if (marks[i][0] == ' ')
-			at += strlen(marks[i]);
+	/* bzt says the first error in full and then how it shuts down; Python's own last line counts */
+	at = strstr(text, " ERROR: ");
+	if (at) {
+		at += strlen(" ERROR: ");
 		(void)snprintf(buf, size, "%.*s", (int)strcspn(at, "\r\n"), at);
 		return;
 	}
+	any |= strstr(text, "Traceback (most recent call last)") != NULL;
 	if (any)
 		mp_last_lines(path, 1, buf, size);
 }

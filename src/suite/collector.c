@@ -92,14 +92,14 @@ static int await_ready(struct mp_collector *c, int fd, struct mp_events *ev, str
 	size_t len = 0;
 
 	while (len + 1 < sizeof(line)) {
-		enum mp_event e = mp_events_wait(ev, &c->child, fd, until - mp_now_s());
+		enum mp_wakeup e = mp_events_wait(ev, &c->child, fd, until - mp_now_s());
 		ssize_t n;
 
-		if (e == MP_EVENT_SIGNAL)
+		if (e == MP_WAKE_SIGNAL)
 			return -EINTR;
-		if (e == MP_EVENT_TIME)
+		if (e == MP_WAKE_TIME)
 			return agent_fault(c, -ETIMEDOUT, "did not get ready", d);
-		if (e == MP_EVENT_CHILD)
+		if (e == MP_WAKE_CHILD)
 			return agent_fault(c, -ECHILD, "ended at its start", d);
 		n = read(fd, line + len, sizeof(line) - 1 - len);
 		if (n <= 0) /* it closed the pipe: let its end tell why */

@@ -13,6 +13,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +90,17 @@ static int find_companions(const struct walk *w, const char *dir, struct mp_suit
 	return 0;
 }
 
+/* A variable that nobody defines: most often the environment's name is the cause. */
+static void hint_environment(const struct walk *w, struct mp_suite *s)
+{
+	size_t len = strlen(s->diag.msg);
+
+	if (s->bad && !s->env_path && strstr(s->diag.msg, "settings.env"))
+		(void)snprintf(s->diag.msg + len, sizeof(s->diag.msg) - len,
+			       "; there is no environments/%s.yaml beside the suite (--env-name)",
+			       w->o->env_name);
+}
+
 static int read_and_plan(struct mp_suite *s)
 {
 	int r = mp_yaml_read(s->path, &s->doc, &s->diag);
@@ -129,6 +141,7 @@ static int add_suite(struct walk *w, const char *dir, const char *file)
 	r = s.path ? find_companions(w, dir, &s) : -ENOMEM;
 	if (!r)
 		r = read_and_plan(&s);
+	hint_environment(w, &s);
 	if (r < 0) {
 		suite_done(&s);
 		return r;

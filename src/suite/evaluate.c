@@ -246,9 +246,10 @@ static void describe(const struct mp_criterion *c, double v, char *buf, size_t s
 		(void)snprintf(buf, size, v < 10 ? "%.4g ms" : "%.4g s", v < 10 ? v * 1000 : v);
 	else if (bytes && fabs(v) >= 1e6)
 		(void)snprintf(buf, size, "%.4g MB", v / 1e6);
+	else if (c->percent)
+		(void)snprintf(buf, size, "%.4g %%", v);
 	else
-		(void)snprintf(buf, size, "%.*s%s", mp_format_double(num, v), num,
-			       c->percent ? " %" : "");
+		(void)snprintf(buf, size, "%.*s", mp_format_double(num, v), num);
 }
 
 static char *failure_message(const struct mp_criterion *c, const struct mp_finding *f,
@@ -280,8 +281,10 @@ static int judge(const struct mp_criterion *c, const struct mp_finding *f,
 		 const struct mp_case *x, const struct mp_evidence *e, struct mp_case *k)
 {
 	bool by_bzt = x && x->verdict >= MP_FAILED, by_us = f->state == MP_FIND_TRIGGERED;
+	/* requests that were cut off at the end count as failed in whole-run figures */
+	bool too_early = e->incomplete && c->kind == MP_CRIT_DATA && c->window_s <= 0;
 
-	if (c->fail && (by_bzt || by_us)) {
+	if (c->fail && (by_bzt || by_us) && !too_early) {
 		k->verdict = MP_FAILED;
 		k->message = failure_message(c, f, x, e->load_from_s);
 	} else if (e->incomplete) {

@@ -23,9 +23,12 @@ int mp_events_init(struct mp_events *e)
 	for (size_t i = 0; i < ARRAY_SIZE(stops); i++) {
 		struct sigaction old;
 
-		/* nohup: a signal that was ignored from birth stays ignored */
-		if (!sigaction(stops[i], NULL, &old) && old.sa_handler == SIG_IGN)
+		/* nohup ignores HUP from birth, and means it; a shell's background job ignores INT
+		 * from birth as well, but who sends it one by name means that */
+		if (stops[i] == SIGHUP && !sigaction(stops[i], NULL, &old) &&
+		    old.sa_handler == SIG_IGN)
 			continue;
+		(void)signal(stops[i], SIG_DFL);
 		(void)sigaddset(&set, stops[i]);
 	}
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
@@ -53,7 +56,7 @@ static bool take_signals(struct mp_events *e)
 	return e->interrupts > before;
 }
 
-enum mp_event mp_events_wait(struct mp_events *e, const struct mp_child *c, int extra_fd,
+enum mp_wakeup mp_events_wait(struct mp_events *e, const struct mp_child *c, int extra_fd,
 			     double timeout_s)
 {
 	double end = mp_now_s() + timeout_s;
@@ -68,14 +71,14 @@ enum mp_event mp_events_wait(struct mp_events *e, const struct mp_child *c, int 
 		int n = poll(p, ARRAY_SIZE(p), left > 0 ? (int)(left * 1000) + 1 : 0);
 
 		if (n < 0 && errno != EINTR)
-			return MP_EVENT_TIME;
+			return MP_WAKE_TIME;
 		if (n > 0 && p[0].revents && take_signals(e))
-			return MP_EVENT_SIGNAL;
+			return MP_WAKE_SIGNAL;
 		if (n > 0 && p[2].revents)
-			return MP_EVENT_DATA;
+			return MP_WAKE_DATA;
 		if (n > 0 && p[1].revents)
-			return MP_EVENT_CHILD;
+			return MP_WAKE_CHILD;
 		if (n <= 0 && left <= 0)
-			return MP_EVENT_TIME;
+			return MP_WAKE_TIME;
 	}
 }

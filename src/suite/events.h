@@ -14,7 +14,7 @@ struct mp_events {
 	int interrupts; /* how many of them have come */
 };
 
-enum mp_event { MP_EVENT_CHILD, MP_EVENT_SIGNAL, MP_EVENT_TIME, MP_EVENT_DATA };
+enum mp_wakeup { MP_WAKE_CHILD, MP_WAKE_SIGNAL, MP_WAKE_TIME, MP_WAKE_DATA };
 
 /* Blocks the signals in this process (children get them unblocked). 0 or -errno. */
 int mp_events_init(struct mp_events *e);
@@ -23,5 +23,5 @@ void mp_events_done(struct mp_events *e);
  * Waits at most timeout_s for c (NULL: no child; it is not reaped), for extra_fd to become readable
  * (-1: none) or for a signal. Counts signals.
  */
-enum mp_event mp_events_wait(struct mp_events *e, const struct mp_child *c, int extra_fd,
+enum mp_wakeup mp_events_wait(struct mp_events *e, const struct mp_child *c, int extra_fd,
 			     double timeout_s);

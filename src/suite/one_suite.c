@@ -196,7 +196,7 @@ static void after_bzt(struct mp_runner *u, const struct mp_suite *s, struct mp_s
 	char *text;
 
 	res->bzt_s = b->bzt_s;
-	res->duration_s = mp_wall_s() - res->started_s;
+	res->duration_s = mp_now_s() - u->suite_began_s;
 	res->bzt_code = b->code;
 	res->incomplete = b->end != MP_BZT_ENDED || b->code > 128;
 	text = bzt_end_text(res, b, deadline_s);
@@ -244,6 +244,20 @@ static void load_and_judge(struct mp_runner *u, const struct mp_suite *s,
 	after_bzt(u, s, res, &b, deadline);
 }
 
+/* Monitored, not judged: the column stays empty and bzt reads NaN. */
+static void warn_unknown_metrics(struct mp_runner *u, const struct mp_suite *s)
+{
+	for (size_t i = 0; i < s->plan->n_metrics; i++) {
+		const char *name = s->plan->metrics[i], *near = NULL;
+
+		if (mp_metric_known(name, &near))
+			continue;
+		mp_progress_tick(&u->progress, -1);
+		mp_warning("%s: metric '%s' is not known%s%s%s: its column stays empty", s->path, name,
+			   near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+	}
+}
+
 void mp_runner_suite(struct mp_runner *u, const struct mp_suite *s, struct mp_suite_result *res)
 {
 	_cleanup_(mp_collector_done) struct mp_collector c = MP_COLLECTOR_INIT;
@@ -262,12 +276,16 @@ void mp_runner_suite(struct mp_runner *u, const struct mp_suite *s, struct mp_su
 		fault(res, -EINVAL, &s->diag);
 		return;
 	}
+	warn_unknown_metrics(u, s);
 	r = mp_tools_jmeter(&u->tools, u->o, s->plan, &jmeter, &offline, &d);
 	if (r < 0) {
 		fault(res, r, &d);
 		return;
 	}
 	r = prepare_server(u, s->plan, res);
+	/* a server that several suites share is not this one's time */
+	res->started_s = mp_wall_s();
+	u->suite_began_s = mp_now_s();
 	if (!r) {
 		co.match = mp_server_match(&u->server);
 		co.pidfile = co.match ? NULL : mp_server_pidfile(&u->server);

@@ -50,8 +50,7 @@ bool mp_plan_needs_agent(const struct mp_plan *p);
 /* Source of a criterion's label, or NULL. */
 const struct mp_source_spec *mp_plan_source(const struct mp_plan *p, const char *label);
 
-/* bzt's own time before and after the load (start of bzt and JMeter, final reports): 5 s where nothing
- * else runs, twice that on two busy cores. */
-#define MP_STARTUP_ALLOWANCE_S 12.0
+/* bzt's own time before and after the load: 5 s where nothing else runs, 15 s on two busy cores. */
+#define MP_STARTUP_ALLOWANCE_S 15.0
 /* Deadline of a suite: 3 x expected + 120; without an expectation one hour. */
 double mp_plan_deadline_s(double expected_s, double timeout_s);

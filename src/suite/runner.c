@@ -117,7 +117,6 @@ static void run_suites(struct mp_runner *u)
 	for (size_t i = 0; i < u->list.n; i++) {
 		const struct mp_suite *s = &u->list.v[i];
 		struct mp_suite_result *res = &u->run.suites[u->run.n_suites];
-		double started = mp_now_s();
 		struct mp_diag d = {0};
 		int r;
 
@@ -130,12 +129,15 @@ static void run_suites(struct mp_runner *u)
 			run_fault(u, "", r, &d);
 			break;
 		}
+		u->suite_began_s = mp_now_s();
 		mp_progress_begin(&u->progress, i + 1, s->name, s->expected_s);
 		mp_runner_suite(u, s, res);
-		res->duration_s = mp_now_s() - started;
+		res->duration_s = mp_now_s() - u->suite_began_s;
 		mp_progress_end(&u->progress, res->incomplete ? "incomplete" :
 						mp_verdict_name(res->verdict),
 				res->duration_s, u->remark ? u->remark : res->reason);
+		if (u->progress.quiet && res->verdict > MP_SKIPPED)
+			mp_error("%s: %s", res->name, res->reason ? res->reason : "failed");
 		free(u->remark);
 		u->remark = NULL;
 		save(u);

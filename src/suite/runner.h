@@ -18,6 +18,7 @@ struct mp_runner {
 	struct mp_server server;
 	struct mp_run run;
 	struct mp_progress progress;
+	double suite_began_s; /* monotonic: when the suite that runs was begun, its server up */
 	char *tmp;          /* private folder of this run, removed at its end */
 	char *home;         /* bzt's HOME in it */
 	char *server_fault; /* why no server could be had at server_fault_url: not tried again */

@@ -269,9 +269,9 @@ static int await_ready(struct mp_server *s, const char *url, struct mp_events *e
 		if (mp_server_answers(url, 400))
 			return 0;
 		switch (mp_events_wait(ev, &s->child, -1, POLL_S)) {
-		case MP_EVENT_SIGNAL:
+		case MP_WAKE_SIGNAL:
 			return -EINTR;
-		case MP_EVENT_CHILD:
+		case MP_WAKE_CHILD:
 			(void)mp_child_wait(&s->child, -1);
 			/* a starter that left a daemon behind did what it was asked to */
 			if (mp_child_code(&s->child) == 0)

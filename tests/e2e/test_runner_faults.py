@@ -163,6 +163,20 @@ class Input(Case):
             self.expect(2, words, got=self.run_suites(*args))
             self.assertEqual(len(self.stderr.splitlines()), 1, self.stderr)
 
+    def test_quiet_says_faults_and_nothing_else(self):
+        self.suite("a", "error")
+        self.suite("b", "criteria-ok")
+        self.expect(1, "a: bzt ended with code 1", got=self.run_suites("-q"))
+        self.assertEqual((self.stdout, len(self.stderr.splitlines())), ("", 1), self.stderr)
+
+    def test_unknown_metric_that_is_only_monitored(self):
+        self.suite("a", "ok", criteria="", extra=(
+            "services:\n- module: monitoring\n  server-agent:\n"
+            f"  - {{address: '127.0.0.1:{self.agent_port}', metrics: [totl_workers, total_workers]}}\n"))
+        self.expect(0, "metric 'totl_workers' is not known, did you mean 'total_workers'?", got=self.run_suites())
+        header = (self.out / "latest" / "a" / "metrics.csv").read_text().splitlines()[0].split(",")
+        self.assertIn("totl_workers", header)
+
     def test_malformed_suite_does_not_stop_the_others(self):
         (self.suites / "bad.yaml").write_text("execution:\n- {hold-for: 1s}\n- ]\n")
         self.suite("metric", "ok", criteria="", extra=(
@@ -285,8 +299,13 @@ class Faults(Case):
         self.assertFalse((self.out / "latest").exists())
         # its direct children are told by the kernel; what they started is theirs to end
         e2e.wait_for("bzt's end", lambda: not processes(str(self.out)), 15)
-        for line in processes(self.token):
-            os.kill(int(line.split(":")[0]), signal.SIGKILL)
+
+        def end_rest():
+            left = processes(self.token)
+            for line in left:
+                os.kill(int(line.split(":")[0]), signal.SIGKILL)
+            return not left
+        e2e.wait_for("the end of the rest", end_rest, 15)
         home = (next(self.out.glob("ci__*/a/fake-bzt.txt"))).read_text().partition("env HOME=")[2].split("\n")[0]
         shutil.rmtree(pathlib.Path(home).parent)
 
