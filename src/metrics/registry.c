@@ -320,7 +320,9 @@ static void proc_row(struct mp_metric_row *row, const struct mp_metric_info *i, 
 		.syntax = syntax,
 		.unit = mp_unit_name(i->unit),
 		.help = i->help,
-		.source = i->groups ? "BPF (scheduler group)" : "BPF, else /proc/PID",
+		.source = i->groups                                  ? "BPF (scheduler group)"
+			  : i->has & (MP_HAS_SCHED | MP_HAS_THREADS) ? "BPF"
+								     : "BPF, else /proc/PID",
 		.example = example,
 		.groups = i->groups,
 		.has = i->has,
