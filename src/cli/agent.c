@@ -502,8 +502,12 @@ static int target_user(const struct mp_agent_cli *o, uid_t *ret_uid, gid_t *ret_
 
 	*ret_uid = geteuid();
 	*ret_gid = getegid();
-	if (geteuid() != 0)
-		return 0;
+	if (geteuid() != 0) {
+		if (!o->user)
+			return 0;
+		mp_error("--user %s: only root can become another user", name);
+		return -EPERM;
+	}
 	pw = getpwnam(name);
 	if (!pw) {
 		mp_error("--user: there is no user '%s' here", name);

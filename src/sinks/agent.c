@@ -86,8 +86,8 @@ void mp_agent_update_groups(struct mp_agent *a)
 	int r;
 
 	LIST_FOREACH(c, &a->clients, link)
-	if (!c->dead)
-		groups |= c->stream.groups | c->single.groups;
+		if (!c->dead)
+			groups |= c->stream.groups | c->single.groups;
 	if (groups == a->groups)
 		return;
 	a->groups = groups;
@@ -100,13 +100,16 @@ void mp_agent_update_groups(struct mp_agent *a)
 
 static int open_signals(struct mp_agent *a)
 {
+	struct sigaction hup;
 	sigset_t set;
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGHUP);
+	/* A blocked signal is queued even when it is ignored; nohup must keep its meaning. */
+	if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler != SIG_IGN)
+		(void)sigaddset(&set, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	a->signals = (struct mp_io){.kind = MP_IO_SIGNAL,
@@ -268,13 +271,13 @@ static void sample(struct mp_agent *a)
 
 	mp_agent_tick(a);
 	LIST_FOREACH(t, &a->tickers, link)
-	if (t->fired && mp_view_update(t->view) < 0)
-		mp_debug("a view could not be updated");
+		if (t->fired && mp_view_update(t->view) < 0)
+			mp_debug("a view could not be updated");
 	LIST_FOREACH(c, &a->clients, link)
-	if (c->ticker && c->ticker->fired && !c->dead)
-		mp_client_sample(c);
+		if (c->ticker && c->ticker->fired && !c->dead)
+			mp_client_sample(c);
 	LIST_FOREACH(t, &a->tickers, link)
-	t->fired = false;
+		t->fired = false;
 	if (recording)
 		record(a);
 }
@@ -336,8 +339,8 @@ static bool commands_wait(const struct mp_agent *a)
 	const struct mp_client *c;
 
 	LIST_FOREACH(c, &a->clients, link)
-	if (c->more)
-		return true;
+		if (c->more)
+			return true;
 	return false;
 }
 
@@ -357,17 +360,18 @@ static int serve_round(struct mp_agent *a)
 		if (io->kind == MP_IO_TICKER) {
 			mp_ticker_expire(a, (struct mp_ticker *)io);
 			fired = true;
+			events[i].data.ptr = NULL; /* what follows may free tickers */
 		}
 	}
 	if (fired)
 		sample(a);
-	/* Clients are freed in sweep() alone and tickers are done with: no pointer dangles. */
+	/* Clients are freed in sweep() alone, listeners never: these pointers hold. */
 	for (int i = 0; i < n; i++)
-		if (((struct mp_io *)events[i].data.ptr)->kind != MP_IO_TICKER)
+		if (events[i].data.ptr)
 			handle(a, events[i].data.ptr, events[i].events);
 	LIST_FOREACH(c, &a->clients, link)
-	if (c->more && !c->dead)
-		mp_client_resume(c);
+		if (c->more && !c->dead)
+			mp_client_resume(c);
 	sweep(a);
 	return 0;
 }

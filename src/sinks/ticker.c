@@ -24,8 +24,8 @@ int mp_ticker_get(struct mp_agent *a, double interval_s, struct mp_ticker **ret_
 	int r;
 
 	LIST_FOREACH(t, &a->tickers, link)
-	if (t->interval_ns == interval_ns)
-		goto found;
+		if (t->interval_ns == interval_ns)
+			goto found;
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;

@@ -28,8 +28,8 @@ static struct mp_client *find_peer(struct mp_agent *a, int fd, const struct mp_a
 	struct mp_client *c;
 
 	LIST_FOREACH(c, &a->clients, link)
-	if (c->is_udp && !c->dead && c->udp_fd == fd && same_address(&c->peer, addr))
-		return c;
+		if (c->is_udp && !c->dead && c->udp_fd == fd && same_address(&c->peer, addr))
+			return c;
 	return NULL;
 }
 
@@ -38,8 +38,7 @@ static void make_room(struct mp_agent *a)
 	struct mp_client *c, *oldest = NULL;
 	size_t n = 0;
 
-	LIST_FOREACH(c, &a->clients, link)
-	{
+	LIST_FOREACH(c, &a->clients, link) {
 		if (!c->is_udp || c->dead)
 			continue;
 		n++;

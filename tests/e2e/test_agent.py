@@ -4,6 +4,7 @@
 client that does not read, the watched tree going and coming, --start and --stop, and nothing left
 behind. The watched "server" is a small process tree of this file's own (`test_agent.py tree N`)."""
 import csv
+import itertools
 import math
 import os
 import pathlib
@@ -18,7 +19,7 @@ import unittest
 
 import e2e
 
-PORTS = iter(range(19009, 19051))
+PORTS = itertools.cycle(range(19009, 19051))
 BASIC = ["total_processes", "total_workers", "sum_workers_memory_rss", "frontend_cpu_percent", "sum_all_cpu_percent"]
 
 
@@ -43,14 +44,15 @@ def tree(workers):
 
 
 def next_port():
-    while True:
-        port = next(PORTS)
+    for port in itertools.islice(PORTS, 42):
         try:
             with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # TIME_WAIT is no obstacle
                 probe.bind(("127.0.0.1", port))
             return port
         except OSError:
             continue
+    raise AssertionError("ports 19009-19050 are all in use")
 
 
 class Server:
