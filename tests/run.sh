@@ -38,9 +38,8 @@ cmocka_program() {
 	log=$logs/$(tr / - <<<"$name").log
 	CMOCKA_MESSAGE_OUTPUT=TAP run_logged "$log" 300 "$1"
 	ok=$(grep -cE '^ok [0-9]+' "$log" || true)
-	skip=$(grep -cE '^ok [0-9]+ .*# SKIP' "$log" || true)
-	bad=$(grep -cE '^not ok [0-9]+' "$log" || true)
-	ok=$((ok - skip))
+	skip=$(grep -cE '^not ok [0-9]+ # SKIP' "$log" || true) # as cmocka 1.1 writes it
+	bad=$(($(grep -cE '^not ok [0-9]+' "$log" || true) - skip))
 	if [ "$status" != 0 ] && [ "$bad" = 0 ]; then bad=1; fi # it crashed, or a set-up function failed
 	if [ $((ok + bad + skip)) = 0 ]; then bad=1; echo "$1 ran no test" >>"$log"; fi
 	account "$name" "$log" "$ok" "$bad" "$skip"
@@ -70,7 +69,7 @@ account() {
 	else
 		say "ok     $1: $3 passed$([ "$5" = 0 ] || echo ", $5 skipped")"
 	fi
-	grep -iE '# SKIP|^(\.\.\. )?skipp?(ed|ing)|skipped .' "$2" | sed 's/^/         /' | head -n 20 || true
+	if [ "$5" != 0 ]; then grep -iE '^skipped' "$2" | sed 's/^/         /' || true; fi
 }
 
 unit() {
