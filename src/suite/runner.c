@@ -271,7 +271,7 @@ int mp_suite_main(const struct mp_run_opts *o)
 	}
 	r = mp_events_init(&u.ev);
 	if (!r)
-		r = mp_strays_adopt();
+		r = mp_strays_mark();
 	if (r < 0) {
 		(void)mp_error_r(r, "the runner cannot be set up");
 		return EXIT_INFRA;

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Descendants by a walk over /proc/PID/stat, ended through pidfds, so that a pid that is reused in
- * between is never signalled. Owns no process. Called by bzt.c, server.c and runner.c.
+ * A walk over /proc/PID/{stat,environ}; ended through pidfds whose process is looked at once more,
+ * so that a pid that is reused in between is never signalled. Owns no process. Called by bzt.c,
+ * server.c and runner.c.
  */
 #include "suite/strays.h"
 
 #include <mmsperf/cleanup.h>
 #include <mmsperf/clock.h>
 #include <mmsperf/fs.h>
+#include <mmsperf/str.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,16 +20,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define MAX_PROCS  65536
 #define MAX_ROUNDS 50 /* of forks that race with the walk */
+#define MAX_ENV    (256u << 10)
+
+static const char variable[] = "MMSPERF_RUN";
+static char marker[64]; /* "MMSPERF_RUN=PID-TIME" of this process */
 
 struct proc {
 	pid_t pid, ppid, pgid;
+	unsigned long long start; /* clock ticks since boot: with the pid the process's identity */
 	char state;
 	bool ours, kept;
 };
@@ -37,9 +43,26 @@ struct procs {
 	size_t n;
 };
 
-int mp_strays_adopt(void)
+int mp_strays_mark(void)
 {
-	return prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
+	(void)snprintf(marker, sizeof(marker), "%s=%d-%llu", variable, (int)getpid(),
+		       (unsigned long long)mp_now_ns());
+	return setenv(variable, strchr(marker, '=') + 1, 1) < 0 ? -errno : 0;
+}
+
+static bool is_marked(pid_t pid)
+{
+	_cleanup_free_ char *env = NULL;
+	char path[64];
+	size_t len;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+	if (!*marker || mp_read_file(path, MAX_ENV, &env, &len) < 0)
+		return false;
+	for (const char *v = env; v < env + len; v += strlen(v) + 1)
+		if (!strcmp(v, marker))
+			return true;
+	return false;
 }
 
 static bool read_proc(const char *name, struct proc *ret)
@@ -59,7 +82,9 @@ static bool read_proc(const char *name, struct proc *ret)
 	text[n] = '\0';
 	after = strrchr(text, ')'); /* the name in parentheses may hold anything */
 	*ret = (struct proc){.pid = (pid_t)atoi(name)};
-	if (!after || sscanf(after + 1, " %c %d %d", &ret->state, &ppid, &pgid) != 3)
+	if (!after || sscanf(after + 1,
+			     " %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+			     &ret->state, &ppid, &pgid, &ret->start) != 4)
 		return false;
 	ret->ppid = ppid;
 	ret->pgid = pgid;
@@ -87,8 +112,8 @@ static bool in(const pid_t *v, size_t n, pid_t pid)
 	return false;
 }
 
-/* Every descendant of this process that is not under one of keep. 0 or -errno. */
-static int list_descendants(const pid_t *keep, size_t n_keep, struct procs *ret)
+/* Everything that is ours and not under one of keep. 0 or -errno. */
+static int list_ours(const pid_t *keep, size_t n_keep, struct procs *ret)
 {
 	_cleanup_closedir_ DIR *dir = opendir("/proc");
 	_cleanup_free_ struct proc *v = NULL;
@@ -130,7 +155,7 @@ static int list_descendants(const pid_t *keep, size_t n_keep, struct procs *ret)
 		}
 	}
 	for (size_t i = 0; i < n; i++)
-		if (v[i].ours && !v[i].kept)
+		if (v[i].pid != self && !v[i].kept && (v[i].ours || is_marked(v[i].pid)))
 			v[left++] = v[i];
 	*ret = (struct procs){TAKE_PTR(v), left};
 	return 0;
@@ -156,6 +181,21 @@ static void wait_all(const struct procs *l, const int *fds, double until)
 	}
 }
 
+/* A pidfd of p, or -1 when p has ended and its number is somebody else's or nobody's. */
+static int open_same(const struct proc *p)
+{
+	int fd = (int)syscall(SYS_pidfd_open, p->pid, 0);
+	struct proc now;
+	char name[16];
+
+	(void)snprintf(name, sizeof(name), "%d", (int)p->pid);
+	if (fd >= 0 && (!read_proc(name, &now) || now.start != p->start)) {
+		(void)close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 static size_t signal_all(const struct procs *l, int sig, double grace_s)
 {
 	_cleanup_free_ int *fds = calloc(l->n + 1, sizeof(*fds));
@@ -167,7 +207,7 @@ static size_t signal_all(const struct procs *l, int sig, double grace_s)
 		fds[i] = -1;
 		if (l->v[i].state == 'Z' || l->v[i].state == 'X')
 			continue;
-		fds[i] = (int)syscall(SYS_pidfd_open, l->v[i].pid, 0);
+		fds[i] = open_same(&l->v[i]);
 		if (fds[i] < 0)
 			continue;
 		if (!syscall(SYS_pidfd_send_signal, fds[i], sig, NULL, 0))
@@ -183,7 +223,7 @@ static size_t signal_all(const struct procs *l, int sig, double grace_s)
 	return living;
 }
 
-/* pgid 0: all descendants but keep. */
+/* pgid 0: all of ours but keep. */
 static size_t end_all(const pid_t *keep, size_t n_keep, pid_t pgid, int sig, double grace_s)
 {
 	size_t total = 0;
@@ -192,7 +232,7 @@ static size_t end_all(const pid_t *keep, size_t n_keep, pid_t pgid, int sig, dou
 		struct procs l = {0};
 		size_t n = 0, living;
 
-		if (list_descendants(keep, n_keep, &l) < 0)
+		if (list_ours(keep, n_keep, &l) < 0)
 			return total;
 		for (size_t i = 0; i < l.n; i++)
 			if (!pgid || l.v[i].pgid == pgid)

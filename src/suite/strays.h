@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Processes that outlive the child that started them. The runner is their subreaper, so whatever
- * bzt or a server leaves behind becomes its child and is ended by it; what others started is never
- * among its descendants and never touched.
+ * Processes that outlive the child that started them: JMeter after a crash of bzt, a server that a
+ * suite's step left behind. They are found as descendants, or by a variable that everything we
+ * start inherits; what others started has neither and is never touched.
+ *
+ * The runner is no subreaper on purpose: what is orphaned goes to pid 1 as it would without us, so
+ * that the metric `orphans` (workers whose parent is pid 1) means the same, and whoever waits for
+ * the end of a pid does not wait for a zombie of ours.
  */
 #pragma once
 
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Makes this process the subreaper of its descendants. 0 or -errno. */
-int mp_strays_adopt(void);
+/* Sets the variable in this process's environment; before anything is started. 0 or -errno. */
+int mp_strays_mark(void);
 /*
- * Ends all descendants but those of the `keep` processes (their subtrees and their process groups):
+ * Ends all of them but the `keep` processes, their subtrees and their process groups:
  * sig, grace_s to leave, KILL. Everything ended is reaped. Returns how many there were.
  */
 size_t mp_strays_end(const pid_t *keep, size_t n_keep, int sig, double grace_s);
