@@ -198,12 +198,14 @@ static void write_headline(struct mp_buf *b, const struct mp_run *r, const struc
 		mp_buf_puts(b, "Stopped by hand");
 	else if (!r->n_suites)
 		mp_buf_puts(b, "No suite was run");
-	else if (bad && t->verdict[MP_FAILED] == 0)
+	else if (bad && r->n_suites == 1) {
+		mp_html_name(b, r->suites[0].name);
+		mp_buf_puts(b, t->verdict[MP_FAILED] ? " failed" : " could not be judged");
+	} else if (bad && t->verdict[MP_FAILED] == 0)
 		mp_buf_printf(b, "%zu of %zu suite%s could not be judged", bad, r->n_suites,
 			      plural(r->n_suites));
 	else if (bad)
-		mp_buf_printf(b, "%zu of %zu suite%s failed", bad, r->n_suites,
-			      plural(r->n_suites));
+		mp_buf_printf(b, "%zu of %zu suites failed", bad, r->n_suites);
 	else if (t->cases && r->n_suites == 1)
 		mp_buf_printf(b, t->cases == 1 ? "The criterion holds" : "All %zu criteria hold",
 			      t->cases);
@@ -458,11 +460,11 @@ static void write_body(struct mp_buf *b, const struct mp_run *r)
 	write_suites(b, r);
 	for (size_t i = 0; i < r->n_suites; i++)
 		mp_html_suite(b, r, i, i == open);
-	mp_buf_puts(b, "</main>\n<footer class=\"foot\">Written by mmsperf-bpf " MP_VERSION
-		       " · <a href=\"junit.xml\" data-file>junit.xml</a>");
+	mp_buf_puts(b, "</main>\n<footer class=\"foot\">\n");
+	/* a folder of bzt's own is a suite's folder as well: listed there */
 	if (!r->foreign)
-		mp_buf_puts(b, " · <a href=\"run.json\" data-file>run.json</a>");
-	mp_buf_puts(b, "</footer>\n");
+		mp_html_files(b, r->dir, "");
+	mp_buf_puts(b, "<p>Written by mmsperf-bpf " MP_VERSION "</p></footer>\n");
 }
 
 static int write_page(struct mp_buf *b, const struct mp_run *r)

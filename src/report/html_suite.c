@@ -227,27 +227,28 @@ static void put_href(struct mp_buf *b, const char *s)
 
 static int only_files(const struct dirent *e)
 {
-	return e->d_name[0] != '.' && e->d_type != DT_DIR && strcmp(e->d_name, "junit.html") &&
-	       strcmp(e->d_name, "performance_results.html");
+	static const char *const pages[] = {"junit.html", "performance_results.html"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pages); i++)
+		if (!strcmp(e->d_name, pages[i]))
+			return 0;
+	return e->d_name[0] != '.' && e->d_type != DT_DIR;
 }
 
-static void write_files(struct mp_buf *b, const struct mp_run *r, const struct mp_suite_result *s)
+void mp_html_files(struct mp_buf *b, const char *dir, const char *prefix)
 {
 	struct dirent **e = NULL;
-	char dir[4096];
-	int n;
+	int n = scandir(dir, &e, only_files, alphasort);
 
-	n = s->dir ? scandir(s->dir, &e, only_files, alphasort) : -1;
 	if (n <= 0) {
 		free(e);
 		return;
 	}
-	(void)mp_html_suite_dir(r, s, dir, sizeof(dir));
-	mp_buf_puts(b, "<h3>Files</h3>\n<ul class=\"files\">");
+	mp_buf_puts(b, "<ul class=\"files\">");
 	for (int i = 0; i < n; i++) {
 		if (i < MAX_FILES) {
 			mp_buf_puts(b, "<li><a data-file href=\"");
-			put_href(b, dir);
+			put_href(b, prefix);
 			put_href(b, e[i]->d_name);
 			mp_buf_puts(b, "\">");
 			mp_html_text(b, e[i]->d_name);
@@ -259,6 +260,16 @@ static void write_files(struct mp_buf *b, const struct mp_run *r, const struct m
 	if (n > MAX_FILES)
 		mp_buf_printf(b, "<li>and %d more in the folder</li>", n - MAX_FILES);
 	mp_buf_puts(b, "</ul>\n");
+}
+
+static void write_files(struct mp_buf *b, const struct mp_run *r, const struct mp_suite_result *s)
+{
+	char dir[4096];
+
+	if (!s->dir)
+		return;
+	mp_buf_puts(b, "<h3>Files</h3>\n");
+	mp_html_files(b, s->dir, mp_html_suite_dir(r, s, dir, sizeof(dir)));
 }
 
 static void write_provenance(struct mp_buf *b, const struct mp_suite_result *s)

@@ -120,9 +120,10 @@ static struct label *find_label(struct reader *r, const char *name, size_t len)
 		len = strlen(name);
 	}
 	l = &r->label[r->n_labels];
-	*l = (struct label){.name = strndup(name, len), .len = len, .hash = h};
+	*l = (struct label){.name = calloc(1, len + 1), .len = len, .hash = h};
 	if (!l->name)
 		return NULL;
+	memcpy(l->name, name, len); /* all len bytes: a broken file may have NUL among them */
 	r->last_label = r->n_labels++;
 	r->index[k] = (uint32_t)r->n_labels;
 	return l;

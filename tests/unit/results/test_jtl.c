@@ -163,6 +163,23 @@ static void more_labels_than_rows(void **state)
 	assert_double_equal(l.labels[1].samples, 2001, 0);
 }
 
+/* A file full of holes, as a crashed machine leaves it. */
+static void zero_bytes_in_a_label(void **state)
+{
+	static const char text[] =
+		HEADER "1700000000100,5,a\0bcdefghijklmnop,200,OK,t,true,1,1,1,1,vm,0\n"
+		       "1700000000100,5,b,200,OK,t,true,1,1,1,1,vm,0\n"
+		       "1700000000100,5,a\0bcdefghijklmnop,200,OK,t,true,1,1,1,1,vm,0\n";
+	_cleanup_free_ char *dir = fresh_dir("zero"), *path = mp_path_join(dir, "kpi.jtl");
+	_cleanup_(mp_load_done) struct mp_load l = {0};
+
+	(void)state;
+	assert_int_equal(mp_write_file(path, text, sizeof(text) - 1, 0644), 0);
+	assert_int_equal(mp_load_read(dir, &l, NULL), 0);
+	assert_int_equal(l.n_labels, 3);
+	assert_double_equal(l.labels[1].samples, 2, 0);
+}
+
 static void one_label_alone(void **state)
 {
 	_cleanup_free_ char *dir = fresh_dir("alone");
@@ -193,6 +210,7 @@ int main(void)
 		cmocka_unit_test(broken_lines_are_counted),
 		cmocka_unit_test(no_load),
 		cmocka_unit_test(more_labels_than_rows),
+		cmocka_unit_test(zero_bytes_in_a_label),
 		cmocka_unit_test(one_label_alone),
 	};
 
