@@ -7,15 +7,15 @@
 
 /* One collected suite. Strings owned. */
 struct mp_suite {
-	char *name;          /* file name without .yaml; a second one of it: FOLDER.NAME */
-	char *path;          /* its YAML */
-	char *env_path;      /* environments/ENV.yaml or NULL */
-	char *global_path;   /* global_config.yaml or NULL */
+	char *name;        /* file name without .yaml; a second one of it: FOLDER.NAME */
+	char *path;        /* its YAML */
+	char *env_path;    /* environments/ENV.yaml or NULL */
+	char *global_path; /* global_config.yaml or NULL */
 	struct mp_yaml *doc, *env_doc, *global_doc; /* NULL where there is no file or it is bad */
-	struct mp_plan *plan; /* what the three say together; NULL when bad */
-	bool bad;             /* malformed: `diag` says where and why; it is not run */
+	struct mp_plan *plan;                       /* what the three say together; NULL when bad */
+	bool bad; /* malformed: `diag` says where and why; it is not run */
 	struct mp_diag diag;
-	double expected_s;    /* ramp-up + hold-for + start-up allowance; 0: unknown */
+	double expected_s; /* ramp-up + hold-for + start-up allowance; 0: unknown */
 	size_t n_criteria;
 };
 

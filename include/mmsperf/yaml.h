@@ -22,7 +22,7 @@ struct mp_yaml {
 	struct mp_yaml **key; /* map: n keys (scalars) */
 	struct mp_yaml **val; /* map, seq: n children */
 	size_t n;
-	char *owned;          /* private: the root's copy of `file` */
+	char *owned; /* private: the root's copy of `file` */
 };
 
 /*
@@ -42,7 +42,8 @@ const struct mp_yaml *mp_yaml_get(const struct mp_yaml *map, const char *key);
 const struct mp_yaml *mp_yaml_path(const struct mp_yaml *root, const char *path);
 /* Scalar text, or NULL when y is NULL or no scalar. */
 const char *mp_yaml_str(const struct mp_yaml *y);
-/* The truth Python sees in it: YAML 1.1 booleans, 0, null and the empty string; fallback if NULL. */
+/* The truth Python sees in it: YAML 1.1 booleans, 0, null and the empty string; fallback if NULL.
+ */
 bool mp_yaml_truth(const struct mp_yaml *y, bool fallback);
 
 /*

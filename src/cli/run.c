@@ -41,14 +41,16 @@ static int check(const struct mp_run_opts *o)
 {
 	if (!*o->env_name || strstr(o->env_name, "__") || strchr(o->env_name, '/') ||
 	    *o->env_name == '.') {
-		mp_error("--env-name '%s': a name without '/' and '__' is needed (the run's folder is "
-			 "ENV__COMMIT__EPOCH)",
-			 o->env_name);
+		mp_error(
+			"--env-name '%s': a name without '/' and '__' is needed (the run's folder is "
+			"ENV__COMMIT__EPOCH)",
+			o->env_name);
 		return -1;
 	}
 	if (!*o->artifacts_dir || !*o->test_dir || !*o->pattern) {
-		mp_error("%s must not be empty",
-			 !*o->artifacts_dir ? "--artifacts-dir" : !*o->test_dir ? "--suite" : "--pattern");
+		mp_error("%s must not be empty", !*o->artifacts_dir ? "--artifacts-dir"
+						 : !*o->test_dir    ? "--suite"
+								    : "--pattern");
 		return -1;
 	}
 	if (o->timeout_s < 0) {
@@ -62,43 +64,90 @@ int mp_cmd_run(int argc, char **argv)
 {
 	char host[256] = "localhost";
 	struct mp_run_opts o = {
-		.artifacts_dir = "out", .test_dir = "tests/", .pattern = "*.yaml", .env_name = host,
+		.artifacts_dir = "out",
+		.test_dir = "tests/",
+		.pattern = "*.yaml",
+		.env_name = host,
 		.monit = true,
 	};
 	const struct mp_opt opts[] = {
-		{.letter = 't', .name = "suite", .alias = "test-dir", .type = MP_OPT_STRING,
-		 .dest = &o.test_dir, .metavar = "DIR|FILE",
+		{.letter = 't',
+		 .name = "suite",
+		 .alias = "test-dir",
+		 .type = MP_OPT_STRING,
+		 .dest = &o.test_dir,
+		 .metavar = "DIR|FILE",
 		 .help = "folder of suites, or one suite (default: tests/)"},
-		{.letter = 'a', .name = "artifacts-dir", .type = MP_OPT_STRING, .dest = &o.artifacts_dir,
-		 .metavar = "OUT", .help = "where results go (default: out)"},
-		{.letter = 'p', .name = "pattern", .type = MP_OPT_STRING, .dest = &o.pattern,
+		{.letter = 'a',
+		 .name = "artifacts-dir",
+		 .type = MP_OPT_STRING,
+		 .dest = &o.artifacts_dir,
+		 .metavar = "OUT",
+		 .help = "where results go (default: out)"},
+		{.letter = 'p',
+		 .name = "pattern",
+		 .type = MP_OPT_STRING,
+		 .dest = &o.pattern,
 		 .metavar = "GLOB",
 		 .help = "suites to run, by file name or name (default: *.yaml)"},
-		{.letter = 'x', .name = "exclude-pattern", .type = MP_OPT_STRING, .dest = &o.exclude,
-		 .metavar = "GLOB", .help = "suites not to run"},
-		{.letter = 'e', .name = "env-name", .type = MP_OPT_STRING, .dest = &o.env_name,
-		 .metavar = "ENV", .help = "environment (default: this host's name)"},
-		{.letter = 'j', .name = "jmeter-path", .type = MP_OPT_STRING, .dest = &o.jmeter_path,
+		{.letter = 'x',
+		 .name = "exclude-pattern",
+		 .type = MP_OPT_STRING,
+		 .dest = &o.exclude,
+		 .metavar = "GLOB",
+		 .help = "suites not to run"},
+		{.letter = 'e',
+		 .name = "env-name",
+		 .type = MP_OPT_STRING,
+		 .dest = &o.env_name,
+		 .metavar = "ENV",
+		 .help = "environment (default: this host's name)"},
+		{.letter = 'j',
+		 .name = "jmeter-path",
+		 .type = MP_OPT_STRING,
+		 .dest = &o.jmeter_path,
 		 .metavar = "PATH",
 		 .help = "JMeter's program (default: modules.jmeter.path of the\n"
 			 "global config, else the one that 'make setup' made)"},
-		{.name = "server", .type = MP_OPT_STRING, .dest = &o.server, .metavar = "FILE.yaml",
+		{.name = "server",
+		 .type = MP_OPT_STRING,
+		 .dest = &o.server,
+		 .metavar = "FILE.yaml",
 		 .help = "how to start a server when none answers: command,\nenv, ready, stop"},
-		{.name = "monit", .type = MP_OPT_NEGATE, .dest = &o.monit,
+		{.name = "monit",
+		 .type = MP_OPT_NEGATE,
+		 .dest = &o.monit,
 		 .help = "metrics socket for the suites (default: yes); the\n"
 			 "recording is made either way"},
-		{.name = "compare-local", .type = MP_OPT_NEGATE, .dest = &o.compare_local,
+		{.name = "compare-local",
+		 .type = MP_OPT_NEGATE,
+		 .dest = &o.compare_local,
 		 .help = "accepted for upstream's command lines; this version\ncompares nothing"},
-		{.name = "timeout", .type = MP_OPT_SECONDS, .dest = &o.timeout_s, .metavar = "TIME",
+		{.name = "timeout",
+		 .type = MP_OPT_SECONDS,
+		 .dest = &o.timeout_s,
+		 .metavar = "TIME",
 		 .help = "deadline of a suite (default: 3 x expected + 120 s)"},
-		{.letter = 'q', .name = "quiet", .type = MP_OPT_COUNT, .dest = &o.verbosity, .max = -1,
+		{.letter = 'q',
+		 .name = "quiet",
+		 .type = MP_OPT_COUNT,
+		 .dest = &o.verbosity,
+		 .max = -1,
 		 .help = "only errors and warnings"},
-		{.letter = 'v', .name = "verbose", .type = MP_OPT_COUNT, .dest = &o.verbosity, .max = 1,
+		{.letter = 'v',
+		 .name = "verbose",
+		 .type = MP_OPT_COUNT,
+		 .dest = &o.verbosity,
+		 .max = 1,
 		 .help = "say more"},
 	};
 	const struct mp_usage usage = {
-		.command = "mmsperf-bpf", .synopsis = "[--suite DIR] [--artifacts-dir OUT] [OPTIONS]",
-		.about = about, .epilog = epilog, .opts = opts, .n_opts = ARRAY_SIZE(opts),
+		.command = "mmsperf-bpf",
+		.synopsis = "[--suite DIR] [--artifacts-dir OUT] [OPTIONS]",
+		.about = about,
+		.epilog = epilog,
+		.opts = opts,
+		.n_opts = ARRAY_SIZE(opts),
 	};
 	int operands, r;
 
@@ -107,13 +156,16 @@ int mp_cmd_run(int argc, char **argv)
 	if (r != 0)
 		return r > 0 ? MP_EXIT_OK : MP_EXIT_USAGE;
 	if (operands) {
-		mp_error("'%s' is not understood: options begin with -- (see 'mmsperf-bpf run --help')",
-			 argv[1]);
+		mp_error(
+			"'%s' is not understood: options begin with -- (see 'mmsperf-bpf run --help')",
+			argv[1]);
 		return MP_EXIT_USAGE;
 	}
 	if (check(&o) < 0)
 		return MP_EXIT_USAGE;
-	mp_log_set_level(o.verbosity < 0 ? MP_LOG_WARNING : o.verbosity > 0 ? MP_LOG_DEBUG : MP_LOG_INFO);
+	mp_log_set_level(o.verbosity < 0   ? MP_LOG_WARNING
+			 : o.verbosity > 0 ? MP_LOG_DEBUG
+					   : MP_LOG_INFO);
 	if (o.compare_local)
 		mp_warning("--compare-local: this version compares nothing");
 	return mp_suite_main(&o);

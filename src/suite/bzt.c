@@ -83,10 +83,12 @@ static bool has_reporter(const struct mp_plan *p, const char *module, const char
 
 	for (size_t i = 0; list && list->kind == MP_YAML_SEQ && i < list->n; i++) {
 		const struct mp_yaml *r = list->val[i];
-		const char *name = mp_yaml_str(r->kind == MP_YAML_MAP ? mp_yaml_get(r, "module") : r);
+		const char *name =
+			mp_yaml_str(r->kind == MP_YAML_MAP ? mp_yaml_get(r, "module") : r);
 		const char *got = key ? mp_yaml_str(mp_yaml_get(r, key)) : NULL;
 
-		if (name && !strcmp(name, module) && (!key || (got && (!value || !strcmp(got, value)))))
+		if (name && !strcmp(name, module) &&
+		    (!key || (got && (!value || !strcmp(got, value)))))
 			return true;
 	}
 	return false;
@@ -154,7 +156,8 @@ static char *path_var(const char *name, const char *first, const char *second, b
 
 static int make_env(const struct mp_bzt_opts *o, struct argv *env)
 {
-	/* the project's own server last: suites that start one find it, the user's own comes first */
+	/* the project's own server last: suites that start one find it, the user's own comes first
+	 */
 	add(env, path_var("PATH", o->tools->server_bin, getenv("PATH"), false));
 	add(env, path_var("PYTHONPATH", o->tools->plugin_dir, getenv("PYTHONPATH"), true));
 	add(env, mp_asprintf("HOME=%s", o->home));
@@ -202,7 +205,8 @@ static enum mp_bzt_end attend(struct mp_child *c, const struct mp_bzt_opts *o, s
 		case MP_WAKE_SIGNAL:
 			if (o->tick)
 				o->tick(o->data, -1);
-			mp_warning("stopping; what was measured is kept (once more to stop at once)");
+			mp_warning(
+				"stopping; what was measured is kept (once more to stop at once)");
 			end_bzt(c, ev);
 			return MP_BZT_STOPPED;
 		default:
@@ -336,7 +340,8 @@ void mp_bzt_fault(const char *suite_dir, bool any, char *buf, size_t size)
 	*buf = '\0';
 	if (!path || mp_read_file(path, MAX_CONSOLE, &text, &len) < 0)
 		return;
-	/* bzt says the first error in full and then how it shuts down; Python's own last line counts */
+	/* bzt says the first error in full and then how it shuts down; Python's own last line
+	 * counts */
 	at = strstr(text, " ERROR: ");
 	if (at) {
 		at += strlen(" ERROR: ");

@@ -14,13 +14,13 @@ enum mp_bzt_end {
 
 struct mp_bzt_opts {
 	const struct mp_tools *tools;
-	const char *suite_dir;  /* its artifacts folder, exists */
-	const char *home;       /* an empty folder that becomes $HOME */
-	const char *jmeter;     /* NULL: the suite uses none */
+	const char *suite_dir; /* its artifacts folder, exists */
+	const char *home;      /* an empty folder that becomes $HOME */
+	const char *jmeter;    /* NULL: the suite uses none */
 	bool offline_jmeter;
-	const char *socket;     /* becomes $MMSPERF_SOCKET */
+	const char *socket; /* becomes $MMSPERF_SOCKET */
 	double deadline_s;
-	const pid_t *keep;      /* children of ours that are no strays of this bzt */
+	const pid_t *keep; /* children of ours that are no strays of this bzt */
 	size_t n_keep;
 	void (*tick)(void *data, double elapsed_s); /* about once a second; NULL: none */
 	void *data;
@@ -28,9 +28,9 @@ struct mp_bzt_opts {
 
 struct mp_bzt_result {
 	enum mp_bzt_end end;
-	int code;       /* bzt's; 128 + signal when it was killed */
-	double bzt_s;   /* from its start to its end */
-	size_t strays;  /* processes it left behind, ended */
+	int code;      /* bzt's; 128 + signal when it was killed */
+	double bzt_s;  /* from its start to its end */
+	size_t strays; /* processes it left behind, ended */
 };
 
 /* 0 when bzt was started and has ended; -errno with d filled when it could not be. */

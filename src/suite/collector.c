@@ -48,7 +48,8 @@ static bool answers_test(int fd)
 /* Who has the port: nobody, an agent of the same protocol, or something else. */
 static enum port_state probe_port(int port)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+	struct sockaddr_in a = {.sin_family = AF_INET,
+				.sin_port = htons((uint16_t)port),
 				.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -81,8 +82,8 @@ static int agent_fault(const struct mp_collector *c, int r, const char *what, st
 	char last[300];
 
 	mp_last_lines(c->log, 1, last, sizeof(last));
-	return mp_diag_set(d, r, NULL, 0, 0, "the collector %s%s%s (%s)", what, *last ? ": " : "", last,
-			   c->log);
+	return mp_diag_set(d, r, NULL, 0, 0, "the collector %s%s%s (%s)", what, *last ? ": " : "",
+			   last, c->log);
 }
 
 static int await_ready(struct mp_collector *c, int fd, struct mp_events *ev, struct mp_diag *d)
@@ -103,16 +104,17 @@ static int await_ready(struct mp_collector *c, int fd, struct mp_events *ev, str
 			return agent_fault(c, -ECHILD, "ended at its start", d);
 		n = read(fd, line + len, sizeof(line) - 1 - len);
 		if (n <= 0) /* it closed the pipe: let its end tell why */
-			return mp_child_wait(&c->child, READY_LIMIT_S) < 0 ?
-				       agent_fault(c, -EPROTO, "said nothing", d) :
-				       agent_fault(c, -ECHILD, "ended at its start", d);
+			return mp_child_wait(&c->child, READY_LIMIT_S) < 0
+				       ? agent_fault(c, -EPROTO, "said nothing", d)
+				       : agent_fault(c, -ECHILD, "ended at its start", d);
 		len += (size_t)n;
 		line[len] = '\0';
 		if (strchr(line, '\n'))
 			break;
 	}
-	return parse_ready(c, line) < 0 ?
-		       agent_fault(c, -EPROTO, "said something else than READY", d) : 0;
+	return parse_ready(c, line) < 0
+		       ? agent_fault(c, -EPROTO, "said something else than READY", d)
+		       : 0;
 }
 
 /* Which TCP socket it gets; text is for --listen. 0, or -EADDRINUSE with d filled. */
@@ -128,17 +130,19 @@ static int choose_socket(struct mp_collector *c, const struct mp_collector_opts 
 	case PORT_AGENT:
 		if (!mp_plan_needs_agent(p))
 			return 0;
-		c->note = mp_asprintf("another agent answers on 127.0.0.1:%d: the suite is served by "
-				      "it, ours records without that socket",
-				      port);
+		c->note =
+			mp_asprintf("another agent answers on 127.0.0.1:%d: the suite is served by "
+				    "it, ours records without that socket",
+				    port);
 		return c->note ? 0 : -ENOMEM;
 	case PORT_OTHER: /* in nobody's way unless the suite asks for it */
 		if (!mp_plan_needs_agent(p))
 			return 0;
-		return mp_diag_set(d, -EADDRINUSE, NULL, 0, 0,
-				   "port %d, which the suite asks for metrics, is in use by a program "
-				   "that is no metrics agent",
-				   port);
+		return mp_diag_set(
+			d, -EADDRINUSE, NULL, 0, 0,
+			"port %d, which the suite asks for metrics, is in use by a program "
+			"that is no metrics agent",
+			port);
 	default:
 		(void)snprintf(listen_at, size, "127.0.0.1:%d", port);
 		return 0;
@@ -162,8 +166,8 @@ int mp_collector_start(struct mp_collector *c, const struct mp_collector_opts *o
 	_cleanup_close_ int rd = -1, wr = -1, log = -1;
 	_cleanup_free_ char *metrics = join_metrics(p);
 	char listen_at[32], ready_fd[16];
-	const char *argv[24] = {o->self, "agent", "--record", o->suite_dir, "--interval", "1",
-				"--ready-fd", ready_fd, "--unix"};
+	const char *argv[24] = {o->self, "agent",      "--record", o->suite_dir, "--interval",
+				"1",     "--ready-fd", ready_fd,   "--unix"};
 	struct mp_child_opts co = {0};
 	size_t n = 9;
 	int fds[2], r;

@@ -7,20 +7,20 @@
 
 struct mp_collector {
 	struct mp_child child;
-	char *socket;  /* Unix socket the plugin finds through $MMSPERF_SOCKET */
-	char *log;     /* SUITE/collector.log */
+	char *socket;     /* Unix socket the plugin finds through $MMSPERF_SOCKET */
+	char *log;        /* SUITE/collector.log */
 	char *rung, *why; /* as the agent's READY line says; why may be NULL */
-	char *note;    /* one line the user should know, or NULL */
+	char *note;       /* one line the user should know, or NULL */
 };
 
 #define MP_COLLECTOR_INIT ((struct mp_collector){.child = {.pid = 0, .pidfd = -1}})
 
 struct mp_collector_opts {
-	const char *self;       /* this program */
-	const char *suite_dir;  /* gets metrics.csv, workers.csv, collector.log */
-	const char *socket_dir; /* private, short (a Unix socket's path has 107 bytes) */
+	const char *self;            /* this program */
+	const char *suite_dir;       /* gets metrics.csv, workers.csv, collector.log */
+	const char *socket_dir;      /* private, short (a Unix socket's path has 107 bytes) */
 	const char *match, *pidfile; /* which server; NULL: the running MMS */
-	bool monit;             /* also the TCP socket that suites ask for */
+	bool monit;                  /* also the TCP socket that suites ask for */
 };
 
 /* Starts it and waits for READY. 0; -EINTR: told to stop; -errno with d filled. */

@@ -18,66 +18,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const conds[] = {
-	[MP_COND_GT] = ">", [MP_COND_GE] = ">=", [MP_COND_LT] = "<",
-	[MP_COND_LE] = "<=", [MP_COND_EQ] = "=",
-};
-_Static_assert(ARRAY_SIZE(conds) == _MP_COND_MAX, "conditions");
-
-static const char *const logics[] = {
-	[MP_CRIT_FOR] = "for", [MP_CRIT_WITHIN] = "within", [MP_CRIT_OVER] = "over",
-};
-_Static_assert(ARRAY_SIZE(logics) == _MP_CRIT_LOGIC_MAX, "window logics");
-
 /* What the opposite of the condition is called: the case's name says what is wanted. */
 static const char *const wanted[] = {
 	[MP_COND_GT] = "at most", [MP_COND_GE] = "below", [MP_COND_LT] = "at least",
-	[MP_COND_LE] = "above", [MP_COND_EQ] = "not",
+	[MP_COND_LE] = "above",   [MP_COND_EQ] = "not",
 };
 _Static_assert(ARRAY_SIZE(wanted) == _MP_COND_MAX, "conditions");
 
 static const char *const subjects[] = {
-	"avg-rt", "avg-lt", "avg-ct", "stdev-rt", "hits", "bytes", "succ", "success",
-	"fail",   "failures", "concurrency", "p50", "p90", "p95", "p99", "rc",
+	"avg-rt", "avg-lt",   "avg-ct",      "stdev-rt", "hits", "bytes", "succ", "success",
+	"fail",   "failures", "concurrency", "p50",      "p90",  "p95",   "p99",  "rc",
 };
-
-const char *mp_cond_text(enum mp_crit_cond c)
-{
-	return conds[c];
-}
-
-const char *mp_logic_text(enum mp_crit_logic l)
-{
-	return logics[l];
-}
-
-bool mp_cond_holds(enum mp_crit_cond c, double value, double threshold)
-{
-	switch (c) {
-	case MP_COND_GT:
-		return value > threshold;
-	case MP_COND_GE:
-		return value >= threshold;
-	case MP_COND_LT:
-		return value < threshold;
-	case MP_COND_LE:
-		return value <= threshold;
-	default:
-		return value == threshold;
-	}
-}
-
-void mp_crit_done(struct mp_criterion *c)
-{
-	free(c->name);
-	free(c->bzt_name);
-	free(c->message);
-	free(c->subject);
-	free(c->label);
-	free(c->threshold_text);
-	free(c->window_text);
-	*c = (struct mp_criterion){0};
-}
 
 /* Where a complaint points: a node, and how far into its text. */
 struct place {
@@ -108,22 +59,22 @@ static int find_text(const char *const *names, size_t n, const char *s)
 
 static int parse_cond(const char *s, const struct place *p, enum mp_crit_cond *ret)
 {
-	int i = find_text(conds, ARRAY_SIZE(conds), !strcmp(s, "==") ? "=" : s);
-
-	if (i < 0)
-		return bad(p, "condition '%s' is none of > >= < <= = ==%s", s, "");
-	*ret = (enum mp_crit_cond)i;
-	return 0;
+	for (int i = 0; i < _MP_COND_MAX; i++)
+		if (!strcmp(mp_cond_text(i), !strcmp(s, "==") ? "=" : s)) {
+			*ret = i;
+			return 0;
+		}
+	return bad(p, "condition '%s' is none of > >= < <= = ==%s", s, "");
 }
 
 static int parse_logic(const char *s, const struct place *p, enum mp_crit_logic *ret)
 {
-	int i = find_text(logics, ARRAY_SIZE(logics), s);
-
-	if (i < 0)
-		return bad(p, "window logic '%s' is none of for, within, over%s", s, "");
-	*ret = (enum mp_crit_logic)i;
-	return 0;
+	for (int i = 0; i < _MP_CRIT_LOGIC_MAX; i++)
+		if (!strcmp(mp_logic_text(i), s)) {
+			*ret = i;
+			return 0;
+		}
+	return bad(p, "window logic '%s' is none of for, within, over%s", s, "");
 }
 
 static bool is_percentile(const char *s)
@@ -137,7 +88,8 @@ static bool is_percentile(const char *s)
 /* The same choice as bzt's: prefixes, so "success" and "succ" are one. */
 static int check_subject(const char *s, const struct place *p)
 {
-	static const char *const exact[] = {"avg-rt", "avg-lt", "avg-ct", "stdev-rt", "hits", "bytes"};
+	static const char *const exact[] = {"avg-rt",   "avg-lt", "avg-ct",
+					    "stdev-rt", "hits",   "bytes"};
 	const char *near;
 
 	if (find_text(exact, ARRAY_SIZE(exact), s) >= 0 || mp_starts_with(s, "succ") ||
@@ -207,8 +159,8 @@ static int parse_threshold(struct mp_criterion *c, const struct place *p)
 		r = mp_parse_size(s, &c->threshold);
 	if (r < 0)
 		return bad(p, "threshold '%s' is no number, duration (100ms, 2s)%s", s,
-			   c->kind == MP_CRIT_MONITOR ? ", size (290MB) or percentage" :
-							" or percentage");
+			   c->kind == MP_CRIT_MONITOR ? ", size (290MB) or percentage"
+						      : " or percentage");
 	if (c->kind == MP_CRIT_MONITOR &&
 	    (mp_parse_duration(s, &as_bzt) < 0 || as_bzt != c->threshold))
 		c->needs_rewrite = true;
@@ -238,15 +190,15 @@ static int set_names(struct mp_criterion *c)
 		mp_buf_printf(&n, "%s%s%s %s %s", c->subject, labelled ? " of " : "",
 			      labelled ? c->label : "", wanted[c->cond], c->threshold_text);
 	if (!c->message && c->window_text)
-		mp_buf_printf(&n, " %s %s", logics[c->logic], c->window_text);
+		mp_buf_printf(&n, " %s %s", mp_logic_text(c->logic), c->window_text);
 	/* what bzt is given: the plain number where the criterion is rewritten */
 	(void)mp_format_double(number, c->threshold);
 	if (c->kind == MP_CRIT_MONITOR)
-		mp_buf_printf(&b, "%s/%s%s", c->label, c->subject, conds[c->cond]);
+		mp_buf_printf(&b, "%s/%s%s", c->label, c->subject, mp_cond_text(c->cond));
 	else if (c->label)
-		mp_buf_printf(&b, "%s of %s%s", c->subject, c->label, conds[c->cond]);
+		mp_buf_printf(&b, "%s of %s%s", c->subject, c->label, mp_cond_text(c->cond));
 	else
-		mp_buf_printf(&b, "%s%s", c->subject, conds[c->cond]);
+		mp_buf_printf(&b, "%s%s", c->subject, mp_cond_text(c->cond));
 	mp_buf_puts(&b, c->needs_rewrite ? number : c->threshold_text);
 	if (c->needs_rewrite && c->percent)
 		mp_buf_puts(&b, "%");
@@ -314,7 +266,8 @@ static int parse_core(struct mp_criterion *c, const char *text, size_t pos, size
 		pos++;
 	p->offset = from;
 	if (pos == from)
-		return bad(p, "a criterion begins with its subject (avg-rt, p90, succ, ...)%s%s", "", "");
+		return bad(p, "a criterion begins with its subject (avg-rt, p90, succ, ...)%s%s",
+			   "", "");
 	c->subject = strndup(text + from, pos - from);
 	if (!c->subject)
 		return -ENOMEM;
@@ -449,7 +402,7 @@ static int check_metric(const struct mp_criterion *c, const struct place *p)
 
 static int set_subject(struct mp_criterion *c, char *subject, struct place *p)
 {
-	static const char *const of_local[] = {"cpu",        "mem",       "disk-space",
+	static const char *const of_local[] = {"cpu",         "mem",        "disk-space",
 					       "engine-loop", "bytes-recv", "bytes-sent",
 					       "disk-read",   "disk-write", "conn-all"};
 	char *slash = strchr(subject, '/');
@@ -478,8 +431,8 @@ static int set_subject(struct mp_criterion *c, char *subject, struct place *p)
 static int parse_map(struct mp_criterion *c, const struct mp_yaml *y, mp_expand_fn expand,
 		     void *data, struct place *p)
 {
-	_cleanup_free_ char *cls = NULL, *subject = NULL, *cond = NULL, *logic = NULL, *window = NULL,
-			    *diff = NULL, *stop = NULL, *fail = NULL;
+	_cleanup_free_ char *cls = NULL, *subject = NULL, *cond = NULL, *logic = NULL,
+			    *window = NULL, *diff = NULL, *stop = NULL, *fail = NULL;
 	int r = map_text(y, "class", expand, data, p, &cls);
 
 	c->is_map = true;
@@ -514,7 +467,8 @@ static int parse_map(struct mp_criterion *c, const struct mp_yaml *y, mp_expand_
 		r = map_text(y, "message", expand, data, p, &c->message);
 	if (!r)
 		r = map_text(y, "diff_percent", expand, data, p, &diff);
-	if (!r && diff && *diff && !strstr(diff, "${") && mp_parse_double(diff, &c->diff_percent) < 0)
+	if (!r && diff && *diff && !strstr(diff, "${") &&
+	    mp_parse_double(diff, &c->diff_percent) < 0)
 		r = bad(p, "diff_percent '%s' is no number%s", diff, "");
 	if (!r)
 		r = map_text(y, "stop", expand, data, p, &stop);
@@ -524,20 +478,27 @@ static int parse_map(struct mp_criterion *c, const struct mp_yaml *y, mp_expand_
 		return r;
 	/* a variable arrives at bzt as text: empty is false, any other text true */
 	if (stop)
-		c->stop = strstr(mp_yaml_get(y, "stop")->scalar, "${") ?
-				  *stop != '\0' : mp_yaml_truth(mp_yaml_get(y, "stop"), true);
+		c->stop = strstr(mp_yaml_get(y, "stop")->scalar, "${")
+				  ? *stop != '\0'
+				  : mp_yaml_truth(mp_yaml_get(y, "stop"), true);
 	if (fail)
-		c->fail = strstr(mp_yaml_get(y, "fail")->scalar, "${") ?
-				  *fail != '\0' : mp_yaml_truth(mp_yaml_get(y, "fail"), true);
+		c->fail = strstr(mp_yaml_get(y, "fail")->scalar, "${")
+				  ? *fail != '\0'
+				  : mp_yaml_truth(mp_yaml_get(y, "fail"), true);
 	return 0;
 }
 
 int mp_crit_parse(const struct mp_yaml *y, const char *key, mp_expand_fn expand, void *data,
-		       struct mp_criterion *ret_c, struct mp_diag *d)
+		  struct mp_criterion *ret_c, struct mp_diag *d)
 {
 	struct mp_criterion c = {
-		.stop = true, .fail = true, .diff_percent = NAN, .threshold = NAN,
-		.file = y->file, .line = y->line, .col = y->col,
+		.stop = true,
+		.fail = true,
+		.diff_percent = NAN,
+		.threshold = NAN,
+		.file = y->file,
+		.line = y->line,
+		.col = y->col,
 	};
 	struct place p = {.y = y, .d = d};
 	_cleanup_free_ char *text = NULL;
@@ -552,7 +513,7 @@ int mp_crit_parse(const struct mp_yaml *y, const char *key, mp_expand_fn expand,
 		r = bad(&p, "a criterion is one line of text or a map%s%s", "", "");
 	}
 	if (!r && c.logic != MP_CRIT_FOR && c.window_s <= 0) /* bzt would divide by zero */
-		r = bad(&p, "'%s' needs a timeframe%s", logics[c.logic], "");
+		r = bad(&p, "'%s' needs a timeframe%s", mp_logic_text(c.logic), "");
 	if (!r && key) {
 		free(c.message);
 		c.message = strdup(key);
@@ -566,30 +527,4 @@ int mp_crit_parse(const struct mp_yaml *y, const char *key, mp_expand_fn expand,
 	}
 	*ret_c = c;
 	return 0;
-}
-
-int mp_crit_to_yaml(const struct mp_criterion *c, struct mp_yaml **ret_y)
-{
-	_cleanup_buf_ struct mp_buf b = {0};
-	char number[32], window[32];
-
-	(void)mp_format_double(number, c->threshold);
-	(void)mp_format_double(window, c->window_s);
-	if (c->kind == MP_CRIT_MONITOR)
-		mp_buf_printf(&b,
-			      "class: bzt.modules.monitoring.MonitoringCriteria\n"
-			      "subject: \"%s/%s\"\n",
-			      c->label, c->subject);
-	else
-		mp_buf_printf(&b, "subject: \"%s\"\nlabel: \"%s\"\n", c->subject,
-			      c->label ? c->label : "");
-	mp_buf_printf(&b, "condition: '%s'\nthreshold: \"%s%s\"\nlogic: %s\n", conds[c->cond], number,
-		      c->percent ? "%" : "", logics[c->logic]);
-	if (c->window_s > 0)
-		mp_buf_printf(&b, "timeframe: %ss\n", window);
-	mp_buf_printf(&b, "stop: %s\nfail: %s\n", c->stop ? "true" : "false",
-		      c->fail ? "true" : "false");
-	if (b.failed)
-		return -ENOMEM;
-	return mp_yaml_parse(b.s, b.len, "criterion", ret_y, NULL);
 }

@@ -23,11 +23,11 @@ enum mp_crit_cond { MP_COND_GT, MP_COND_GE, MP_COND_LT, MP_COND_LE, MP_COND_EQ, 
 
 struct mp_criterion {
 	enum mp_crit_kind kind;
-	char *name;     /* in a person's words, unique in its suite */
-	char *bzt_name; /* as bzt's xunit names it */
-	char *message;  /* the author's own words, or NULL */
-	char *subject;  /* "p90", "succ", "rc5??"; the metric when kind is MONITOR */
-	char *label;    /* sample label ("" = all) or the monitored source */
+	char *name;             /* in a person's words, unique in its suite */
+	char *bzt_name;         /* as bzt's xunit names it */
+	char *message;          /* the author's own words, or NULL */
+	char *subject;          /* "p90", "succ", "rc5??"; the metric when kind is MONITOR */
+	char *label;            /* sample label ("" = all) or the monitored source */
 	enum mp_crit_cond cond; /* what FAILS it */
 	char *threshold_text;   /* as written, variables replaced */
 	double threshold;       /* seconds for times, plain otherwise; percent when `percent` */
@@ -55,7 +55,7 @@ typedef char *(*mp_expand_fn)(const char *text, void *data);
  * -EINVAL with d filled (file, line, column of the very part) when it is malformed.
  */
 int mp_crit_parse(const struct mp_yaml *y, const char *key, mp_expand_fn expand, void *data,
-		       struct mp_criterion *ret_c, struct mp_diag *d);
+		  struct mp_criterion *ret_c, struct mp_diag *d);
 void mp_crit_done(struct mp_criterion *c);
 /* The same as the map that bzt reads without surprises. */
 int mp_crit_to_yaml(const struct mp_criterion *c, struct mp_yaml **ret_y);

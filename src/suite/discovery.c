@@ -20,8 +20,8 @@
 #define MAX_DEPTH 16
 
 /* Folders of tests that are not suites, directly under DIR; contract, section 1. */
-static const char *const not_suites[] = {"unit", "bpf", "e2e", "fuzz", "vm", "models", "harness",
-					 "golden"};
+static const char *const not_suites[] = {"unit", "bpf",    "e2e",     "fuzz",
+					 "vm",   "models", "harness", "golden"};
 static const char *const never[] = {"common", "environments"};
 
 struct walk {

@@ -92,14 +92,18 @@ static double label_value(const struct mp_criterion *c, const struct mp_label_st
 	if (!strcmp(s, "hits"))
 		return l->samples;
 	if (mp_starts_with(s, "succ"))
-		return c->percent ? 100 * (l->samples - l->failed) / l->samples :
-				    l->samples - l->failed;
+		return c->percent ? 100 * (l->samples - l->failed) / l->samples
+				  : l->samples - l->failed;
 	if (mp_starts_with(s, "fail"))
 		return c->percent ? 100 * l->failed / l->samples : l->failed;
 	if (*s != 'p' || mp_parse_double(s + 1, &level) < 0)
 		return NAN;
-	return level == 50 ? l->p50_s : level == 90 ? l->p90_s : level == 95 ? l->p95_s :
-	       level == 99 ? l->p99_s : level == 100 ? l->max_s : NAN;
+	return level == 50    ? l->p50_s
+	       : level == 90  ? l->p90_s
+	       : level == 95  ? l->p95_s
+	       : level == 99  ? l->p99_s
+	       : level == 100 ? l->max_s
+			      : NAN;
 }
 
 void mp_eval_labels(const struct mp_criterion *c, const struct mp_label_stats *labels, size_t n,
@@ -267,7 +271,8 @@ static char *failure_message(const struct mp_criterion *c, const struct mp_findi
 			mp_buf_printf(&b, " %s %s", mp_logic_text(c->logic), c->window_text);
 		if (f->from_s > 0 && load_from_s > 0)
 			mp_buf_printf(&b, ", from second %.0f to %.0f of the load",
-				      fmax(0, f->from_s - load_from_s), fmax(0, f->to_s - load_from_s));
+				      fmax(0, f->from_s - load_from_s),
+				      fmax(0, f->to_s - load_from_s));
 	} else {
 		mp_buf_printf(&b, "bzt: %s (fails when %s %s %s)",
 			      x && x->message ? x->message : "criterion triggered", c->subject,
@@ -277,8 +282,8 @@ static char *failure_message(const struct mp_criterion *c, const struct mp_findi
 }
 
 /* Verdict and message of one criterion; the case is otherwise filled. */
-static int judge(const struct mp_criterion *c, const struct mp_finding *f,
-		 const struct mp_case *x, const struct mp_evidence *e, struct mp_case *k)
+static int judge(const struct mp_criterion *c, const struct mp_finding *f, const struct mp_case *x,
+		 const struct mp_evidence *e, struct mp_case *k)
 {
 	bool by_bzt = x && x->verdict >= MP_FAILED, by_us = f->state == MP_FIND_TRIGGERED;
 	/* requests that were cut off at the end count as failed in whole-run figures */
@@ -292,10 +297,11 @@ static int judge(const struct mp_criterion *c, const struct mp_finding *f,
 		k->message = strdup("the suite ended before its load did");
 	} else if (f->state == MP_FIND_NO_DATA) {
 		k->verdict = MP_ERROR;
-		k->message = c->kind == MP_CRIT_MONITOR ?
-				     mp_asprintf("no data: %s of %s never had a value in this run",
-						 c->subject, c->label) :
-				     mp_asprintf("no data: no sample was labelled '%s'", c->label);
+		k->message =
+			c->kind == MP_CRIT_MONITOR
+				? mp_asprintf("no data: %s of %s never had a value in this run",
+					      c->subject, c->label)
+				: mp_asprintf("no data: no sample was labelled '%s'", c->label);
 	} else if (f->state == MP_FIND_UNJUDGED && !x) {
 		k->verdict = MP_ERROR;
 		k->message = strdup("not judged: neither bzt's xunit files nor the recording say "
@@ -348,7 +354,8 @@ static int add_unknown(const struct mp_evidence *e, struct mp_suite_result *s)
 	k.verdict = MP_FAILED;
 	k.time_s = s->duration_s;
 	k.name = strdup("bzt: no criterion stopped the run");
-	k.message = mp_asprintf("bzt ended with code %d (automated stop): see bzt.log", e->bzt_code);
+	k.message =
+		mp_asprintf("bzt ended with code %d (automated stop): see bzt.log", e->bzt_code);
 	if (!k.name || !k.message)
 		return -ENOMEM;
 	r = mp_suite_result_add_case(s, &k);

@@ -10,10 +10,10 @@
 #include "suite/plan.h"
 
 enum mp_find_state {
-	MP_FIND_UNJUDGED,  /* not to be told from what is there: the other witnesses decide */
+	MP_FIND_UNJUDGED, /* not to be told from what is there: the other witnesses decide */
 	MP_FIND_OK,
 	MP_FIND_TRIGGERED,
-	MP_FIND_NO_DATA,   /* the metric never had a value */
+	MP_FIND_NO_DATA, /* the metric never had a value */
 };
 
 struct mp_finding {
@@ -30,8 +30,8 @@ void mp_eval_labels(const struct mp_criterion *c, const struct mp_label_stats *l
 		    struct mp_finding *ret);
 
 struct mp_evidence {
-	const struct mp_table *bzt;  /* metrics_bzt.csv; NULL or no rows: none */
-	const struct mp_table *own;  /* metrics.csv */
+	const struct mp_table *bzt;    /* metrics_bzt.csv; NULL or no rows: none */
+	const struct mp_table *own;    /* metrics.csv */
 	double load_from_s, load_to_s; /* epoch seconds of the first and last sample; 0: none */
 	const struct mp_label_stats *labels; /* final_stats.csv */
 	size_t n_labels;
@@ -51,9 +51,9 @@ int mp_eval_suite(const struct mp_plan *p, const struct mp_evidence *e, struct m
 
 /* What a run's suites and accidents make of the exit code: 2, then 1, then 3; 0 otherwise. */
 struct mp_outcome {
-	bool stopped;      /* by hand */
-	bool infra;        /* a fault outside of any suite */
-	bool none;         /* no suite was collected */
+	bool stopped; /* by hand */
+	bool infra;   /* a fault outside of any suite */
+	bool none;    /* no suite was collected */
 	const struct mp_suite_result *suites;
 	size_t n;
 };

@@ -57,7 +57,7 @@ static bool take_signals(struct mp_events *e)
 }
 
 enum mp_wakeup mp_events_wait(struct mp_events *e, const struct mp_child *c, int extra_fd,
-			     double timeout_s)
+			      double timeout_s)
 {
 	double end = mp_now_s() + timeout_s;
 

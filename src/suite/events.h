@@ -24,4 +24,4 @@ void mp_events_done(struct mp_events *e);
  * (-1: none) or for a signal. Counts signals.
  */
 enum mp_wakeup mp_events_wait(struct mp_events *e, const struct mp_child *c, int extra_fd,
-			     double timeout_s);
+			      double timeout_s);

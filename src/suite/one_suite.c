@@ -35,13 +35,16 @@ static void fault_text(struct mp_suite_result *res, char *owned)
 		res->reason = owned;
 }
 
-static void set_server_text(struct mp_runner *u)
+static void set_server_text(struct mp_runner *u, const struct mp_plan *p)
 {
 	if (u->run.server || !u->server.url)
 		return;
-	u->run.server = u->server.ours ? mp_asprintf("%s, started by %s", u->server.url,
-						     u->server.spec->file) :
-					 mp_asprintf("%s, already running", u->server.url);
+	if (p->starts_server)
+		u->run.server = mp_asprintf("%s, started by a suite's own steps", u->server.url);
+	else
+		u->run.server = u->server.ours ? mp_asprintf("%s, started by %s", u->server.url,
+							     u->server.spec->file)
+					       : mp_asprintf("%s, already running", u->server.url);
 }
 
 /* 0, -EINTR, or another error that is in res already. */
@@ -68,7 +71,7 @@ static int prepare_server(struct mp_runner *u, const struct mp_plan *p, struct m
 		u->server_fault_url = TAKE_PTR(url);
 		return r;
 	}
-	set_server_text(u);
+	set_server_text(u, p);
 	return 0;
 }
 
@@ -103,7 +106,8 @@ static void note(const char *what, int r, const struct mp_diag *d)
 	char text[900];
 
 	if (r < 0 && r != -ENOENT)
-		mp_warning("%s: %s", what, *d->msg ? mp_diag_str(d, text, sizeof(text)) : strerror(-r));
+		mp_warning("%s: %s", what,
+			   *d->msg ? mp_diag_str(d, text, sizeof(text)) : strerror(-r));
 }
 
 static void collect_evidence(const struct mp_suite_result *res, struct evidence *e)
@@ -121,7 +125,8 @@ static void collect_evidence(const struct mp_suite_result *res, struct evidence 
 		note("metrics.csv", mp_table_read(own, &e->own, &d), &d);
 	note("kpi.jtl", mp_load_read(res->dir, &e->load, &d), &d);
 	if (mp_is_file(stats))
-		note("final_stats.csv", mp_final_stats_read(stats, &e->labels, &e->n_labels, &d), &d);
+		note("final_stats.csv", mp_final_stats_read(stats, &e->labels, &e->n_labels, &d),
+		     &d);
 	note("xunit", mp_xunit_read(res->dir, &e->xunit, &d), &d);
 }
 
@@ -135,9 +140,10 @@ static char *bzt_end_text(const struct mp_suite_result *res, const struct mp_bzt
 	if (b->end == MP_BZT_STOPPED)
 		return mp_asprintf("stopped by hand after %s; what was measured is kept", after);
 	if (b->end == MP_BZT_DEADLINE)
-		return mp_asprintf("not finished at its deadline of %.0f s; what was measured is kept "
-				   "(--timeout sets another)",
-				   deadline_s);
+		return mp_asprintf(
+			"not finished at its deadline of %.0f s; what was measured is kept "
+			"(--timeout sets another)",
+			deadline_s);
 	if (b->code == 0 || b->code == 3)
 		return NULL;
 	mp_bzt_fault(res->dir, b->code < 128, said, sizeof(said));
@@ -205,7 +211,7 @@ static void after_bzt(struct mp_runner *u, const struct mp_suite *s, struct mp_s
 	if (text)
 		fault_text(res, text);
 	if (b->strays && b->end == MP_BZT_ENDED)
-		mp_debug("%s: %zu processes that bzt left behind were ended", s->name, b->strays);
+		mp_debug("%s: bzt left processes behind, ended: %zu", s->name, b->strays);
 	collect_evidence(res, &e);
 	judge(s, res, &e);
 	set_remark(u, res, &e);
@@ -253,8 +259,9 @@ static void warn_unknown_metrics(struct mp_runner *u, const struct mp_suite *s)
 		if (mp_metric_known(name, &near))
 			continue;
 		mp_progress_tick(&u->progress, -1);
-		mp_warning("%s: metric '%s' is not known%s%s%s: its column stays empty", s->path, name,
-			   near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+		mp_warning("%s: metric '%s' is not known%s%s%s: its column stays empty", s->path,
+			   name, near ? ", did you mean '" : "", near ? near : "",
+			   near ? "'?" : "");
 	}
 }
 

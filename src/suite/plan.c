@@ -59,8 +59,8 @@ static char *expand_once(const char *text, const struct mp_yaml *env, bool os)
 		mp_buf_append(&b, text, (size_t)(dollar - text));
 		if (!*dollar)
 			break;
-		len = braced ? strcspn(name, "}") :
-			       strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		len = braced ? strcspn(name, "}")
+			     : strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 					    "0123456789_");
 		if (len && len < sizeof(key) && (!braced || name[len] == '}')) {
 			memcpy(key, name, len);
@@ -159,8 +159,7 @@ static bool uses_jmeter(const struct mp_plan *p, const struct mp_yaml *execution
 static int plan_execution(struct mp_plan *p, struct mp_diag *d)
 {
 	const struct mp_yaml *list = mp_yaml_get(p->merged, "execution");
-	bool sequential =
-		mp_yaml_truth(mp_yaml_path(p->merged, "modules.local.sequential"), false);
+	bool sequential = mp_yaml_truth(mp_yaml_path(p->merged, "modules.local.sequential"), false);
 	bool unknown = false;
 	double total = 0;
 	size_t n;
@@ -199,7 +198,8 @@ static int plan_execution(struct mp_plan *p, struct mp_diag *d)
 
 static bool starts_server(const char *command)
 {
-	static const char *const names[] = {"multi-model-server", "mxnet-model-server", "torchserve"};
+	static const char *const names[] = {"multi-model-server", "mxnet-model-server",
+					    "torchserve"};
 
 	if (!strstr(command, "--start") && !strstr(command, "--foreground"))
 		return false;
@@ -219,8 +219,8 @@ static void plan_shellexec(struct mp_plan *p, const struct mp_yaml *service)
 
 		for (size_t i = 0; i < n; i++) {
 			const struct mp_yaml *t = list->kind == MP_YAML_SEQ ? list->val[i] : list;
-			const char *cmd = mp_yaml_str(
-				t->kind == MP_YAML_MAP ? mp_yaml_get(t, "command") : t);
+			const char *cmd =
+				mp_yaml_str(t->kind == MP_YAML_MAP ? mp_yaml_get(t, "command") : t);
 
 			/* what stays in the background of a load test is most likely its target */
 			if (cmd && (starts_server(cmd) ||
@@ -288,8 +288,8 @@ static int add_source(struct mp_plan *p, const struct mp_yaml *config, const cha
 		if (!address)
 			return -ENOMEM;
 		if (!label)
-			label = strchr(address, ':') ? strdup(address) :
-						       mp_asprintf("%s:%d", address, s.port);
+			label = strchr(address, ':') ? strdup(address)
+						     : mp_asprintf("%s:%d", address, s.port);
 		colon = strchr(address, ':');
 		if (colon) {
 			*colon = '\0';
@@ -334,8 +334,9 @@ static int plan_monitoring(struct mp_plan *p, const struct mp_yaml *service, str
 			continue;
 		}
 		for (size_t i = 0; i < list->n; i++) {
-			int r = list->val[i]->kind == MP_YAML_MAP ?
-					add_source(p, list->val[i], kind, d) : 0;
+			int r = list->val[i]->kind == MP_YAML_MAP
+					? add_source(p, list->val[i], kind, d)
+					: 0;
 
 			if (r < 0)
 				return r;
@@ -358,8 +359,7 @@ static int plan_services(struct mp_plan *p, struct mp_diag *d)
 			continue;
 		if (!strcmp(module, "shellexec"))
 			plan_shellexec(p, s);
-		else if (!strcmp(module, "monitoring") ||
-			 mp_yaml_get(s, "ServerLocalClient"))
+		else if (!strcmp(module, "monitoring") || mp_yaml_get(s, "ServerLocalClient"))
 			r = plan_monitoring(p, s, d);
 		else if (mp_yaml_path(p->merged, "modules") &&
 			 mp_yaml_get(mp_yaml_get(p->merged, "modules"), module))
@@ -393,8 +393,16 @@ static int check_source(const struct mp_plan *p, const struct mp_criterion *c, s
 	return mp_diag_set(d, -EINVAL, c->file, c->line, c->col,
 			   "nothing is monitored under the label '%s'%s%s%s: the criterion could "
 			   "never fail",
-			   c->label, near ? ", did you mean '" : n ? ", only under '" : "",
-			   near ? near : n ? labels[0] : "", near ? "'?" : n ? "'" : "");
+			   c->label,
+			   near ? ", did you mean '"
+			   : n  ? ", only under '"
+				: "",
+			   near ? near
+			   : n  ? labels[0]
+				: "",
+			   near ? "'?"
+			   : n  ? "'"
+				: "");
 }
 
 static int make_unique(struct mp_plan *p, struct mp_criterion *c)
@@ -424,7 +432,7 @@ static int add_criteria(struct mp_plan *p, const struct mp_yaml *list, struct mp
 		const struct mp_source_spec *src;
 		struct mp_criterion *bigger, c;
 		int r = mp_crit_parse(list->val[i], list->key ? list->key[i]->scalar : NULL,
-					   mp_plan_expand, p, &c, d);
+				      mp_plan_expand, p, &c, d);
 
 		if (!r)
 			r = check_source(p, &c, d);

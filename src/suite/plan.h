@@ -11,8 +11,8 @@
 
 /* One monitoring client of the suite. */
 struct mp_source_spec {
-	char *label;     /* what criteria call it */
-	char *host;      /* NULL: not a server-agent */
+	char *label; /* what criteria call it */
+	char *host;  /* NULL: not a server-agent */
 	int port;
 	bool local_host; /* the agent's address is this machine */
 	bool ours;       /* ServerLocalClient: the plugin of tools/taurus */
@@ -23,10 +23,10 @@ struct mp_plan {
 	struct mp_yaml *merged;
 	double expected_s; /* 0: unknown (iterations decide) */
 	bool needs_jmeter;
-	bool starts_server; /* a shellexec step does */
+	bool starts_server;       /* a shellexec step does */
 	bool detects_plugins_set; /* modules.jmeter.detect-plugins is given */
-	char *jmeter_path;  /* modules.jmeter.path, or NULL */
-	char *protocol, *host; /* host NULL: no server's address is configured */
+	char *jmeter_path;        /* modules.jmeter.path, or NULL */
+	char *protocol, *host;    /* host NULL: no server's address is configured */
 	int port, management_port;
 	struct mp_criterion *crit;
 	size_t n_crit;

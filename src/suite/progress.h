@@ -10,8 +10,8 @@ struct mp_progress {
 	bool drawn; /* a line stands on the terminal that has no newline yet */
 	size_t i, n;
 	const char *name;
-	double expected_s;   /* 0: unknown */
-	double said_s;       /* when a plain line was last written */
+	double expected_s; /* 0: unknown */
+	double said_s;     /* when a plain line was last written */
 };
 
 void mp_progress_init(struct mp_progress *p, size_t n, bool quiet);

@@ -14,9 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Keys under which Taurus takes paths; elsewhere a text that happens to be a file's name is text. */
-static const char *const path_keys[] = {"script", "path",  "body-file", "data-sources", "files",
-					"cwd",    "file",  "included-configs", "keystore"};
+/* Keys under which Taurus takes paths; elsewhere a text that happens to be a file's name is text.
+ */
+static const char *const path_keys[] = {"script",  "path", "body-file", "data-sources",
+					"files",   "cwd",  "file",      "included-configs",
+					"keystore"};
 
 static bool is_path_key(const char *key)
 {
@@ -38,7 +40,8 @@ static int anchor_path(struct mp_yaml *y, const char *dir)
 	there = mp_path_join(dir, y->scalar);
 	if (!there)
 		return -ENOMEM;
-	if (mp_is_file(y->scalar) || mp_is_dir(y->scalar) || (!mp_is_file(there) && !mp_is_dir(there)))
+	if (mp_is_file(y->scalar) || mp_is_dir(y->scalar) ||
+	    (!mp_is_file(there) && !mp_is_dir(there)))
 		return 0;
 	full = realpath(there, NULL);
 	if (!full)
@@ -55,8 +58,7 @@ static int anchor_paths(struct mp_yaml *y, const char *dir, bool under_path_key)
 	if (y->kind == MP_YAML_SCALAR)
 		return under_path_key ? anchor_path(y, dir) : 0;
 	for (size_t i = 0; !r && i < y->n; i++) {
-		bool paths = y->key ? is_path_key(y->key[i]->scalar) :
-				      under_path_key;
+		bool paths = y->key ? is_path_key(y->key[i]->scalar) : under_path_key;
 
 		r = anchor_paths(y->val[i], dir, paths);
 	}
@@ -78,8 +80,8 @@ static struct mp_yaml **find_place(struct mp_yaml **y, int line, int col, enum m
 
 static int replace_criterion(struct mp_yaml **root, const struct mp_criterion *c)
 {
-	struct mp_yaml **at = find_place(root, c->line, c->col,
-					 c->is_map ? MP_YAML_MAP : MP_YAML_SCALAR);
+	struct mp_yaml **at =
+		find_place(root, c->line, c->col, c->is_map ? MP_YAML_MAP : MP_YAML_SCALAR);
 	_cleanup_yaml_ struct mp_yaml *plain = NULL;
 	int r;
 

@@ -133,8 +133,8 @@ static void run_suites(struct mp_runner *u)
 		mp_progress_begin(&u->progress, i + 1, s->name, s->expected_s);
 		mp_runner_suite(u, s, res);
 		res->duration_s = mp_now_s() - u->suite_began_s;
-		mp_progress_end(&u->progress, res->incomplete ? "incomplete" :
-						mp_verdict_name(res->verdict),
+		mp_progress_end(&u->progress,
+				res->incomplete ? "incomplete" : mp_verdict_name(res->verdict),
 				res->duration_s, u->remark ? u->remark : res->reason);
 		if (u->progress.quiet && res->verdict > MP_SKIPPED)
 			mp_error("%s: %s", res->name, res->reason ? res->reason : "failed");
@@ -204,8 +204,8 @@ static void print_whereabouts(const struct mp_run *run)
 	if (run->server)
 		printf("server:    %s\n", run->server);
 	if (rung)
-		printf("collector: %s%s%s%s\n", rung, why ? " (no higher rung: " : "", why ? why : "",
-		       why ? ")" : "");
+		printf("collector: %s%s%s%s\n", rung, why ? " (no higher rung: " : "",
+		       why ? why : "", why ? ")" : "");
 	printf("report:    %s/junit.html\n", run->dir);
 }
 
@@ -252,8 +252,7 @@ static void runner_done(struct mp_runner *u)
 
 int mp_suite_main(const struct mp_run_opts *o)
 {
-	_cleanup_(runner_done) struct mp_runner u = {
-		.o = o, .ev.fd = -1, .server = MP_SERVER_INIT};
+	_cleanup_(runner_done) struct mp_runner u = {.o = o, .ev.fd = -1, .server = MP_SERVER_INIT};
 	struct mp_diag d = {0};
 	int r;
 

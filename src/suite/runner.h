@@ -19,13 +19,13 @@ struct mp_runner {
 	struct mp_run run;
 	struct mp_progress progress;
 	double suite_began_s; /* monotonic: when the suite that runs was begun, its server up */
-	char *tmp;          /* private folder of this run, removed at its end */
-	char *home;         /* bzt's HOME in it */
-	char *server_fault; /* why no server could be had at server_fault_url: not tried again */
+	char *tmp;            /* private folder of this run, removed at its end */
+	char *home;           /* bzt's HOME in it */
+	char *server_fault;   /* why no server could be had at server_fault_url: not tried again */
 	char *server_fault_url;
-	char *noted;        /* last note of the collector, not to be repeated */
-	char *remark;       /* said of the suite beside its verdict; owned */
-	bool infra;         /* a fault outside of any suite has been said */
+	char *noted;  /* last note of the collector, not to be repeated */
+	char *remark; /* said of the suite beside its verdict; owned */
+	bool infra;   /* a fault outside of any suite has been said */
 };
 
 /* Runs and judges one suite: fills res but for its duration. Every fault becomes its verdict. */

@@ -42,7 +42,8 @@ bool mp_server_answers(const char *url, long max_status)
 		return false;
 	(void)curl_easy_setopt(curl, CURLOPT_URL, url);
 	(void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	(void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*"); /* the machine under test, not a proxy */
+	(void)curl_easy_setopt(curl, CURLOPT_NOPROXY,
+			       "*"); /* the machine under test, not a proxy */
 	(void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, 1000L);
 	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 3000L);
 	(void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -150,8 +151,11 @@ static int signal_number(const char *name)
 	static const struct {
 		const char *name;
 		int sig;
-	} known[] = {{"TERM", SIGTERM}, {"INT", SIGINT}, {"QUIT", SIGQUIT},
-		     {"HUP", SIGHUP},	{"KILL", SIGKILL}};
+	} known[] = {{"TERM", SIGTERM},
+		     {"INT", SIGINT},
+		     {"QUIT", SIGQUIT},
+		     {"HUP", SIGHUP},
+		     {"KILL", SIGKILL}};
 
 	if (mp_starts_with(name, "SIG"))
 		name += 3;
@@ -164,8 +168,10 @@ static int signal_number(const char *name)
 /* Everything of the description that can be wrong, before anything is started. */
 static int check_spec(const struct mp_yaml *spec, struct mp_diag *d)
 {
-	static const char *const keys[] = {"command", "env", "ready", "stop", "pidfile", "match", "cwd"};
-	const struct mp_yaml *command = mp_yaml_get(spec, "command"), *env = mp_yaml_get(spec, "env"),
+	static const char *const keys[] = {"command", "env",   "ready", "stop",
+					   "pidfile", "match", "cwd"};
+	const struct mp_yaml *command = mp_yaml_get(spec, "command"),
+			     *env = mp_yaml_get(spec, "env"),
 			     *sig = mp_yaml_path(spec, "stop.signal");
 	double v;
 	int r;
@@ -183,7 +189,8 @@ static int check_spec(const struct mp_yaml *spec, struct mp_diag *d)
 		near = mp_nearest(spec->key[i]->scalar, keys, ARRAY_SIZE(keys));
 		return mp_diag_set(d, -EINVAL, spec->file, spec->key[i]->line, spec->key[i]->col,
 				   "unknown key '%s'%s%s%s", spec->key[i]->scalar,
-				   near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+				   near ? ", did you mean '" : "", near ? near : "",
+				   near ? "'?" : "");
 	}
 	if (!command || command->kind != MP_YAML_SEQ || !command->n || command->n >= MAX_ARGS)
 		return bad(command ? command : spec, d,
@@ -211,7 +218,8 @@ static void free_env(const char **env)
 
 static int start(struct mp_server *s, const struct mp_yaml *spec, struct mp_diag *d)
 {
-	const struct mp_yaml *command = mp_yaml_get(spec, "command"), *vars = mp_yaml_get(spec, "env");
+	const struct mp_yaml *command = mp_yaml_get(spec, "command"),
+			     *vars = mp_yaml_get(spec, "env");
 	const char *argv[MAX_ARGS + 1] = {0}, **env;
 	_cleanup_close_ int log = -1;
 	struct mp_child_opts o = {0};
@@ -253,11 +261,12 @@ static void describe_end(struct mp_server *s, const char *when, struct mp_diag *
 	char last[300];
 
 	mp_last_lines(s->log, 3, last, sizeof(last));
-	(void)mp_diag_set(d, -ECHILD, NULL, 0, 0, "the server ended %s (code %d)%s%s; output: %s", when,
-			  mp_child_code(&s->child), *last ? ": " : "", last, s->log);
+	(void)mp_diag_set(d, -ECHILD, NULL, 0, 0, "the server ended %s (code %d)%s%s; output: %s",
+			  when, mp_child_code(&s->child), *last ? ": " : "", last, s->log);
 }
 
-static int await_ready(struct mp_server *s, const char *url, struct mp_events *ev, struct mp_diag *d)
+static int await_ready(struct mp_server *s, const char *url, struct mp_events *ev,
+		       struct mp_diag *d)
 {
 	char last[300];
 	double until, limit;
@@ -284,8 +293,8 @@ static int await_ready(struct mp_server *s, const char *url, struct mp_events *e
 	}
 	mp_last_lines(s->log, 2, last, sizeof(last));
 	return mp_diag_set(d, -ETIMEDOUT, NULL, 0, 0,
-			   "the server did not answer at %s within %.0f s%s%s; output: %s", url, limit,
-			   *last ? ": " : "", last, s->log);
+			   "the server did not answer at %s within %.0f s%s%s; output: %s", url,
+			   limit, *last ? ": " : "", last, s->log);
 }
 
 int mp_server_ensure(struct mp_server *s, const struct mp_plan *p, const char *option,
@@ -314,7 +323,8 @@ int mp_server_ensure(struct mp_server *s, const struct mp_plan *p, const char *o
 	if (r < 0)
 		return r;
 	ready = mp_yaml_str(mp_yaml_path(spec, "ready.url"));
-	/* ours runs for a suite of other files: the description lies in their trees, so compare text */
+	/* ours runs for a suite of other files: the description lies in their trees, so compare
+	 * text */
 	if (s->spec && s->child.pid && !mp_server_has_died(s, d) && s->url &&
 	    mp_server_answers(url ? url : s->url, 0))
 		return 0;
@@ -324,8 +334,9 @@ int mp_server_ensure(struct mp_server *s, const struct mp_plan *p, const char *o
 	s->url = url ? TAKE_PTR(url) : ready ? strdup(ready) : NULL;
 	if (!s->url) { /* no address: the suite loads something that is not ours to look after */
 		if (spec)
-			return bad(spec, d, "no address: neither ready.url nor "
-					    "modules.jmeter.properties.hostname is given");
+			return bad(spec, d,
+				   "no address: neither ready.url nor "
+				   "modules.jmeter.properties.hostname is given");
 		return 0;
 	}
 	if (mp_server_answers(s->url, 0))
@@ -358,7 +369,8 @@ void mp_server_stop(struct mp_server *s)
 
 	if (s->child.pid) {
 		(void)spec_duration(s->spec, "stop.timeout", STOP_DEFAULT_S, &grace, NULL);
-		/* the whole group at once: TERM to the frontend alone would leave its workers behind */
+		/* the whole group at once: TERM to the frontend alone would leave its workers
+		 * behind */
 		(void)mp_child_signal(&s->child, name ? signal_number(name) : SIGTERM);
 		if (mp_child_wait(&s->child, grace) < 0)
 			(void)mp_child_stop(&s->child, SIGKILL, 2);

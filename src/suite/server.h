@@ -9,12 +9,12 @@
 #include "suite/plan.h"
 
 struct mp_server {
-	struct mp_child child;  /* of the server we started; pid 0: none */
+	struct mp_child child;      /* of the server we started; pid 0: none */
 	const struct mp_yaml *spec; /* its description, borrowed; NULL: none of ours runs */
-	struct mp_yaml *file;   /* --server FILE or `server: FILE`, read once */
-	char *file_path;        /* what `file` was read from */
-	char *log;              /* output of what we start: RUN/server.log */
-	char *url;              /* where the one in use answers; NULL: none asked for */
+	struct mp_yaml *file;       /* --server FILE or `server: FILE`, read once */
+	char *file_path;            /* what `file` was read from */
+	char *log;                  /* output of what we start: RUN/server.log */
+	char *url;                  /* where the one in use answers; NULL: none asked for */
 	bool ours;
 };
 

@@ -82,9 +82,10 @@ static bool read_proc(const char *name, struct proc *ret)
 	text[n] = '\0';
 	after = strrchr(text, ')'); /* the name in parentheses may hold anything */
 	*ret = (struct proc){.pid = (pid_t)atoi(name)};
-	if (!after || sscanf(after + 1,
-			     " %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-			     &ret->state, &ppid, &pgid, &ret->start) != 4)
+	if (!after ||
+	    sscanf(after + 1,
+		   " %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+		   &ret->state, &ppid, &pgid, &ret->start) != 4)
 		return false;
 	ret->ppid = ppid;
 	ret->pgid = pgid;
@@ -243,7 +244,8 @@ static size_t end_all(const pid_t *keep, size_t n_keep, pid_t pgid, int sig, dou
 		if (!round)
 			total = living;
 		free(l.v);
-		/* a round without a living one: children of the last ended ones may still have come */
+		/* a round without a living one: children of the last ended ones may still have come
+		 */
 		if (!living)
 			return total;
 	}

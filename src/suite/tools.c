@@ -84,7 +84,8 @@ int mp_tools_find(const struct mp_run_opts *o, struct mp_tools *ret_tools, struc
 				   "bzt (Taurus) is neither in PATH nor in the project's own "
 				   "environment: 'make setup' installs it, or: pip install bzt");
 	}
-	/* in the tree build/mmsperf-bpf has it at ../tools/taurus, installed it is share/…/taurus */
+	/* in the tree build/mmsperf-bpf has it at ../tools/taurus, installed it is share/…/taurus
+	 */
 	plugin = find_own(t.self, "../tools/taurus/metrics_monitoring_taurus.py");
 	if (!plugin)
 		plugin = find_own(t.self, "taurus/metrics_monitoring_taurus.py");
@@ -142,9 +143,10 @@ int mp_tools_jmeter(const struct mp_tools *t, const struct mp_run_opts *o, const
 				   "--jmeter-path names another",
 				   p->jmeter_path);
 	if (!path)
-		return mp_diag_set(d, -ENOENT, NULL, 0, 0,
-				   "JMeter is missing: 'make setup' assembles one, --jmeter-path or "
-				   "modules.jmeter.path of the global config names another");
+		return mp_diag_set(
+			d, -ENOENT, NULL, 0, 0,
+			"JMeter is missing: 'make setup' assembles one, --jmeter-path or "
+			"modules.jmeter.path of the global config names another");
 	*ret_offline = own && mp_starts_with(path, own) && !p->detects_plugins_set;
 	*ret_path = TAKE_PTR(path);
 	return 0;

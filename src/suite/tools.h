@@ -5,10 +5,10 @@
 #include "suite/plan.h"
 
 struct mp_tools {
-	char *self;        /* this program, absolute */
-	char *bzt;         /* absolute */
-	char *plugin_dir;  /* holds metrics_monitoring_taurus.py; NULL: not found */
-	char *server_bin;  /* folder with the project's own multi-model-server; NULL */
+	char *self;       /* this program, absolute */
+	char *bzt;        /* absolute */
+	char *plugin_dir; /* holds metrics_monitoring_taurus.py; NULL: not found */
+	char *server_bin; /* folder with the project's own multi-model-server; NULL */
 };
 
 /* -ENOENT with d filled when bzt is nowhere. */

@@ -344,8 +344,10 @@ static int read_stream(struct reader *r, struct mp_yaml **ret_root)
 		if (content)
 			e = read_node(r, &ev, 0, &doc);
 		if (!e && doc && root && (root->kind != MP_YAML_MAP || doc->kind != MP_YAML_MAP))
-			e = complain(r, ev.start_mark, "only documents that are maps can follow "
-						       "one another in a file", NULL);
+			e = complain(r, ev.start_mark,
+				     "only documents that are maps can follow "
+				     "one another in a file",
+				     NULL);
 		yaml_event_delete(&ev);
 		if (e < 0)
 			return e;

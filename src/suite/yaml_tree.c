@@ -330,8 +330,8 @@ static int emit_node(yaml_emitter_t *em, const struct mp_yaml *y)
 	}
 	if (r < 0)
 		return r;
-	ok = y->kind == MP_YAML_SEQ ? yaml_sequence_end_event_initialize(&ev) :
-				      yaml_mapping_end_event_initialize(&ev);
+	ok = y->kind == MP_YAML_SEQ ? yaml_sequence_end_event_initialize(&ev)
+				    : yaml_mapping_end_event_initialize(&ev);
 	return ok ? emit(em, &ev) : -ENOMEM;
 }
 
@@ -349,8 +349,8 @@ int mp_yaml_dump(const struct mp_yaml *y, char **ret_text, size_t *ret_len)
 	yaml_emitter_set_width(&em, -1);
 	r = yaml_stream_start_event_initialize(&ev, YAML_UTF8_ENCODING) ? emit(&em, &ev) : -ENOMEM;
 	if (!r)
-		r = yaml_document_start_event_initialize(&ev, NULL, NULL, NULL, 1) ?
-			    emit(&em, &ev) : -ENOMEM;
+		r = yaml_document_start_event_initialize(&ev, NULL, NULL, NULL, 1) ? emit(&em, &ev)
+										   : -ENOMEM;
 	if (!r)
 		r = emit_node(&em, y);
 	if (!r)

@@ -59,8 +59,8 @@ static void test_whole_sentence(void **state)
 	struct mp_criterion c;
 
 	(void)state;
-	parse("'too slow: p95.5 of My Label (1)>150ms within 5s, continue as non-failed'", same, NULL,
-	      &c);
+	parse("'too slow: p95.5 of My Label (1)>150ms within 5s, continue as non-failed'", same,
+	      NULL, &c);
 	assert_int_equal(c.kind, MP_CRIT_DATA);
 	assert_string_equal(c.message, "too slow");
 	assert_string_equal(c.name, "too slow");
@@ -135,8 +135,9 @@ static void test_monitoring(void **state)
 	struct mp_criterion c;
 
 	(void)state;
-	parse(MON "sum_workers_memory_rss, condition: '>', threshold: 290MB, timeframe: 1s, stop: no, "
-		  "fail: true, diff_percent: 30}",
+	parse(MON
+	      "sum_workers_memory_rss, condition: '>', threshold: 290MB, timeframe: 1s, stop: no, "
+	      "fail: true, diff_percent: 30}",
 	      same, NULL, &c);
 	assert_int_equal(c.kind, MP_CRIT_MONITOR);
 	assert_string_equal(c.label, "srv");
@@ -184,10 +185,12 @@ static void test_variables(void **state)
 	assert_true(c.percent);
 	mp_crit_done(&c);
 	/* a variable reaches bzt as text: empty is false, everything else true */
-	parse(MON "total_workers, condition: '>', threshold: 1, stop: '${X}'}", put, (void *)"", &c);
+	parse(MON "total_workers, condition: '>', threshold: 1, stop: '${X}'}", put, (void *)"",
+	      &c);
 	assert_false(c.stop);
 	mp_crit_done(&c);
-	parse(MON "total_workers, condition: '>', threshold: 1, stop: '${X}'}", put, (void *)"false", &c);
+	parse(MON "total_workers, condition: '>', threshold: 1, stop: '${X}'}", put,
+	      (void *)"false", &c);
 	assert_true(c.stop);
 	mp_crit_done(&c);
 }
@@ -215,10 +218,11 @@ static void test_faults(void **state)
 	expect_fault("{subject: p90, condition: '>'}", 1, 1, "no threshold");
 	expect_fault("{subject: p90, condition: '!', threshold: 1}", 1, 27, "condition '!'");
 	expect_fault("{subject: [p90], condition: '>', threshold: 1}", 1, 11, "one value");
-	expect_fault(MON "total_worker, condition: '>', threshold: 1}", 1,
-		     (int)strlen(MON) + 1, "did you mean 'total_workers'?");
-	expect_fault("{class: x.MonitoringCriteria, subject: workers, condition: '>', threshold: 1}", 1,
-		     40, "LABEL/metric");
+	expect_fault(MON "total_worker, condition: '>', threshold: 1}", 1, (int)strlen(MON) + 1,
+		     "did you mean 'total_workers'?");
+	expect_fault(
+		"{class: x.MonitoringCriteria, subject: workers, condition: '>', threshold: 1}", 1,
+		40, "LABEL/metric");
 	expect_fault(MON "total_workers, condition: '>', threshold: lots}", 1, 107, "size (290MB)");
 }
 

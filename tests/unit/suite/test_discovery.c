@@ -43,8 +43,10 @@ static void put(const char *name, const char *text)
 static struct mp_suite_list find(const char *dir, const char *pattern, const char *exclude)
 {
 	_cleanup_free_ char *path = mp_path_join(root, dir);
-	struct mp_run_opts o = {
-		.test_dir = *dir ? path : root, .pattern = pattern, .exclude = exclude, .env_name = "dev"};
+	struct mp_run_opts o = {.test_dir = *dir ? path : root,
+				.pattern = pattern,
+				.exclude = exclude,
+				.env_name = "dev"};
 	struct mp_suite_list l = {0};
 	struct mp_diag d = {0};
 
@@ -181,17 +183,19 @@ static void test_malformed_stays_in_the_list(void **state)
 	put("bad.yaml", "execution:\n- {hold-for: 5s}\n- }\n");
 	put("good.yaml", MINIMAL);
 	put("hollow.yaml", "settings: {}\n");
-	put("metric.yaml", MINIMAL "services:\n- module: monitoring\n  server-agent:\n"
-				   "  - {address: localhost, label: srv, metrics: [total_workers]}\n"
-				   "reporting:\n- module: passfail\n  criteria:\n"
-				   "  - class: bzt.modules.monitoring.MonitoringCriteria\n"
-				   "    subject: srv/total_worker\n    condition: '>'\n    threshold: 1\n");
-	put("label.yaml", MINIMAL "services:\n- module: monitoring\n  server-agent:\n"
-				  "  - {address: localhost, label: server, metrics: [total_workers]}\n"
-				  "reporting:\n- module: passfail\n  criteria:\n"
-				  "  - class: bzt.modules.monitoring.MonitoringCriteria\n"
-				  "    subject: serve/total_workers\n    condition: '>'\n"
-				  "    threshold: 1\n");
+	put("metric.yaml",
+	    MINIMAL "services:\n- module: monitoring\n  server-agent:\n"
+		    "  - {address: localhost, label: srv, metrics: [total_workers]}\n"
+		    "reporting:\n- module: passfail\n  criteria:\n"
+		    "  - class: bzt.modules.monitoring.MonitoringCriteria\n"
+		    "    subject: srv/total_worker\n    condition: '>'\n    threshold: 1\n");
+	put("label.yaml",
+	    MINIMAL "services:\n- module: monitoring\n  server-agent:\n"
+		    "  - {address: localhost, label: server, metrics: [total_workers]}\n"
+		    "reporting:\n- module: passfail\n  criteria:\n"
+		    "  - class: bzt.modules.monitoring.MonitoringCriteria\n"
+		    "    subject: serve/total_workers\n    condition: '>'\n"
+		    "    threshold: 1\n");
 	put("wait.yaml", "execution:\n- hold-for: ${HOLD}\n");
 	l = find("", "*.yaml", NULL);
 	expect_names(&l, "bad good hollow label metric wait");
@@ -251,7 +255,8 @@ static void test_merged_plan(void **state)
 	assert_int_equal(p->management_port, 82);
 	assert_string_equal(p->jmeter_path, "/x/jmeter");
 	assert_int_equal(p->n_crit, 3);
-	assert_string_equal(p->crit[0].name, "success of A1 at least 100%"); /* the later file wins */
+	assert_string_equal(p->crit[0].name,
+			    "success of A1 at least 100%"); /* the later file wins */
 	assert_string_equal(p->crit[1].name, "too slow");
 	assert_string_equal(p->crit[2].subject, "hits");
 	assert_int_equal(p->n_src, 2);
@@ -291,8 +296,9 @@ static void test_case_names_are_unique(void **state)
 	struct mp_suite_list l;
 
 	(void)state;
-	put("a.yaml", MINIMAL "reporting:\n- module: passfail\n  criteria:\n  - p90>1s\n  - p90>1s\n"
-			      "  - 'x: p90>2s'\n  - 'x: p90>3s'\n");
+	put("a.yaml",
+	    MINIMAL "reporting:\n- module: passfail\n  criteria:\n  - p90>1s\n  - p90>1s\n"
+		    "  - 'x: p90>2s'\n  - 'x: p90>3s'\n");
 	l = find("", "*.yaml", NULL);
 	assert_int_equal(l.v[0].n_criteria, 4);
 	assert_string_equal(l.v[0].plan->crit[1].name, "p90 at most 1s (2)");
@@ -312,14 +318,14 @@ static void test_rewritten_copy(void **state)
 	(void)state;
 	put("load.jmx", "<jmeterTestPlan/>");
 	put("plain.yaml", MINIMAL "reporting:\n- module: passfail\n  criteria: [p90>1s]\n");
-	put("size.yaml", MINIMAL
-	    "scenarios: {s: {script: load.jmx, note: load.jmx}}\n"
-	    "services:\n- module: monitoring\n  server-agent:\n"
-	    "  - {address: localhost, label: srv, metrics: [sum_workers_memory_rss]}\n"
-	    "reporting:\n- module: passfail\n  criteria:\n  - p90>1s\n"
-	    "  - class: bzt.modules.monitoring.MonitoringCriteria\n"
-	    "    subject: srv/sum_workers_memory_rss\n    condition: '>'\n"
-	    "    threshold: ${MEM}\n    diff_percent: 30\n    timeframe: 2s\n");
+	put("size.yaml",
+	    MINIMAL "scenarios: {s: {script: load.jmx, note: load.jmx}}\n"
+		    "services:\n- module: monitoring\n  server-agent:\n"
+		    "  - {address: localhost, label: srv, metrics: [sum_workers_memory_rss]}\n"
+		    "reporting:\n- module: passfail\n  criteria:\n  - p90>1s\n"
+		    "  - class: bzt.modules.monitoring.MonitoringCriteria\n"
+		    "    subject: srv/sum_workers_memory_rss\n    condition: '>'\n"
+		    "    threshold: ${MEM}\n    diff_percent: 30\n    timeframe: 2s\n");
 	put("global_config.yaml", "settings: {env: {MEM: 290MB}}\n");
 	assert_int_equal(mp_mkdir_p(out, 0755), 0);
 	l = find("", "*.yaml", "out");

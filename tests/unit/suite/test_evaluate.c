@@ -10,9 +10,15 @@
 static struct mp_criterion crit(enum mp_crit_cond cond, double threshold, enum mp_crit_logic logic,
 				double window_s)
 {
-	return (struct mp_criterion){.kind = MP_CRIT_MONITOR, .subject = (char *)"total_workers",
-				     .label = (char *)"srv", .cond = cond, .threshold = threshold,
-				     .logic = logic, .window_s = window_s, .fail = true, .stop = true};
+	return (struct mp_criterion){.kind = MP_CRIT_MONITOR,
+				     .subject = (char *)"total_workers",
+				     .label = (char *)"srv",
+				     .cond = cond,
+				     .threshold = threshold,
+				     .logic = logic,
+				     .window_s = window_s,
+				     .fail = true,
+				     .stop = true};
 }
 
 static struct mp_finding eval(struct mp_criterion c, const double *v, size_t n)
@@ -28,7 +34,8 @@ static struct mp_finding eval(struct mp_criterion c, const double *v, size_t n)
 }
 
 #define EVAL(c, ...)                                                                               \
-	eval(c, (const double[]){__VA_ARGS__}, sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
+	eval(c, (const double[]){__VA_ARGS__},                                                     \
+	     sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
 
 static void test_for(void **state)
 {
@@ -36,11 +43,14 @@ static void test_for(void **state)
 
 	(void)state;
 	/* no timeframe, and 1s: the first breach is enough */
-	assert_int_equal(EVAL(crit(MP_COND_GT, 2, MP_CRIT_FOR, 0), 1, 2, 3).state, MP_FIND_TRIGGERED);
-	assert_int_equal(EVAL(crit(MP_COND_GT, 2, MP_CRIT_FOR, 1), 1, 3, 1).state, MP_FIND_TRIGGERED);
+	assert_int_equal(EVAL(crit(MP_COND_GT, 2, MP_CRIT_FOR, 0), 1, 2, 3).state,
+			 MP_FIND_TRIGGERED);
+	assert_int_equal(EVAL(crit(MP_COND_GT, 2, MP_CRIT_FOR, 1), 1, 3, 1).state,
+			 MP_FIND_TRIGGERED);
 	assert_int_equal(EVAL(crit(MP_COND_GT, 2, MP_CRIT_FOR, 1), 1, 2, 2).state, MP_FIND_OK);
 	/* 3s: three samples in a row; an interruption begins anew */
-	assert_int_equal(EVAL(crit(MP_COND_GT, 2, MP_CRIT_FOR, 3), 3, 3, 1, 3, 3).state, MP_FIND_OK);
+	assert_int_equal(EVAL(crit(MP_COND_GT, 2, MP_CRIT_FOR, 3), 3, 3, 1, 3, 3).state,
+			 MP_FIND_OK);
 	f = EVAL(crit(MP_COND_GT, 2, MP_CRIT_FOR, 3), 1, 3, 3, 4, 9, 1, 3);
 	assert_int_equal(f.state, MP_FIND_TRIGGERED);
 	assert_double_equal(f.from_s, 1001, 0);
@@ -77,7 +87,8 @@ static void test_over(void **state)
 static void test_no_data(void **state)
 {
 	(void)state;
-	assert_int_equal(EVAL(crit(MP_COND_GT, 2, MP_CRIT_FOR, 0), NAN, NAN).state, MP_FIND_NO_DATA);
+	assert_int_equal(EVAL(crit(MP_COND_GT, 2, MP_CRIT_FOR, 0), NAN, NAN).state,
+			 MP_FIND_NO_DATA);
 	assert_int_equal(eval(crit(MP_COND_GT, 2, MP_CRIT_FOR, 0), NULL, 0).state, MP_FIND_NO_DATA);
 	/* bzt would have been silent as well for a comparison with NaN: no trigger, and said so */
 	assert_int_equal(EVAL(crit(MP_COND_LT, 2, MP_CRIT_OVER, 2), NAN, NAN, NAN).state,
@@ -88,13 +99,25 @@ static struct mp_finding labels(const char *subject, const char *label, enum mp_
 				double threshold, bool percent, double window_s)
 {
 	struct mp_label_stats v[] = {
-		{.label = (char *)"", .samples = 100, .failed = 10, .avg_s = 0.2, .p50_s = 0.1,
-		 .p90_s = 0.3, .p95_s = 0.4, .p99_s = 0.5, .max_s = 0.6, .stdev_s = 0.05},
+		{.label = (char *)"",
+		 .samples = 100,
+		 .failed = 10,
+		 .avg_s = 0.2,
+		 .p50_s = 0.1,
+		 .p90_s = 0.3,
+		 .p95_s = 0.4,
+		 .p99_s = 0.5,
+		 .max_s = 0.6,
+		 .stdev_s = 0.05},
 		{.label = (char *)"A", .samples = 50, .failed = 0, .avg_s = 0.1, .p90_s = 0.2},
 	};
-	struct mp_criterion c = {.kind = MP_CRIT_DATA, .subject = (char *)subject,
-				 .label = (char *)label, .cond = cond, .threshold = threshold,
-				 .percent = percent, .window_s = window_s};
+	struct mp_criterion c = {.kind = MP_CRIT_DATA,
+				 .subject = (char *)subject,
+				 .label = (char *)label,
+				 .cond = cond,
+				 .threshold = threshold,
+				 .percent = percent,
+				 .window_s = window_s};
 	struct mp_finding f;
 
 	mp_eval_labels(&c, v, ARRAY_SIZE(v), &f);
@@ -148,8 +171,11 @@ static void bench_init(struct bench *b)
 	b->col = (struct mp_series){.name = (char *)"total_workers", .v = b->v};
 	b->own = (struct mp_table){.ts = b->ts, .rows = 4, .cols = 1, .col = &b->col};
 	b->xunit = (struct mp_case){.name = (char *)"srv/total_workers > 5 for 1s"};
-	b->e = (struct mp_evidence){.own = &b->own, .load_from_s = 1000, .load_to_s = 1010,
-				    .xunit = &b->xunit, .n_xunit = 1};
+	b->e = (struct mp_evidence){.own = &b->own,
+				    .load_from_s = 1000,
+				    .load_to_s = 1010,
+				    .xunit = &b->xunit,
+				    .n_xunit = 1};
 	b->res = (struct mp_suite_result){.duration_s = 12};
 }
 
@@ -239,8 +265,9 @@ static void test_message_says_when(void **state)
 	b.v[2] = 6;
 	assert_int_equal(mp_eval_suite(&b.plan, &b.e, &b.res), 0);
 	assert_int_equal(b.res.n_cases, 1);
-	assert_string_equal(b.res.cases[0].message,
-			    "total_workers is 6, fails when > 5 for 1s, from second 2 to 2 of the load");
+	assert_string_equal(
+		b.res.cases[0].message,
+		"total_workers is 6, fails when > 5 for 1s, from second 2 to 2 of the load");
 	assert_double_equal(b.res.cases[0].observed, 6, 0);
 	assert_double_equal(b.res.cases[0].time_s, 2, 0);
 	assert_double_equal(b.res.cases[0].from_s, 1002, 0);
@@ -285,7 +312,8 @@ static void test_criterionless(void **state)
 static int code(bool stopped, bool infra, bool none, enum mp_verdict a, enum mp_verdict b)
 {
 	struct mp_suite_result s[] = {{.verdict = a}, {.verdict = b}};
-	struct mp_outcome o = {.stopped = stopped, .infra = infra, .none = none, .suites = s, .n = 2};
+	struct mp_outcome o = {
+		.stopped = stopped, .infra = infra, .none = none, .suites = s, .n = 2};
 
 	return mp_eval_exit_code(&o);
 }

@@ -39,8 +39,7 @@ static void expect_fault(const char *text, size_t len, int line, int col, const 
 
 static void test_tree(void **state)
 {
-	_cleanup_yaml_ struct mp_yaml *y =
-		parse("a: 1\nb:\n- x\n- 'y z'\nc: {d: {e: 5s}}\nf:\n");
+	_cleanup_yaml_ struct mp_yaml *y = parse("a: 1\nb:\n- x\n- 'y z'\nc: {d: {e: 5s}}\nf:\n");
 	const struct mp_yaml *b = mp_yaml_get(y, "b"), *e = mp_yaml_path(y, "c.d.e");
 
 	(void)state;
@@ -153,8 +152,8 @@ static void test_aliases_and_merge_keys(void **state)
 
 static void test_merge_as_bzt(void **state)
 {
-	_cleanup_yaml_ struct mp_yaml *y =
-		parse("m: {a: 1, b: 2}\nl: [x]\ns: old\nr: [1, 2]\ngone: 1\np: [{k: 1, z: 0}, 2]\n");
+	_cleanup_yaml_ struct mp_yaml *y = parse(
+		"m: {a: 1, b: 2}\nl: [x]\ns: old\nr: [1, 2]\ngone: 1\np: [{k: 1, z: 0}, 2]\n");
 	_cleanup_yaml_ struct mp_yaml *later =
 		parse("m: {b: 3, c: {^d: 1, e: 4}}\nl: [y]\ns: new\n~r: [9]\n^gone: 0\n"
 		      "$p: [{k: 5}, 6, 7]\n");
@@ -204,8 +203,9 @@ static void test_truth(void **state)
 
 static void test_dump_reads_back(void **state)
 {
-	_cleanup_yaml_ struct mp_yaml *y = parse("a: 1\nb: 'true'\nc: true\nd: |\n  two\n  lines\n"
-						 "e: [x, {y: 'z: w'}]\n~f: []\ng:\nh: \"\\u00e9\"\n");
+	_cleanup_yaml_ struct mp_yaml *y =
+		parse("a: 1\nb: 'true'\nc: true\nd: |\n  two\n  lines\n"
+		      "e: [x, {y: 'z: w'}]\n~f: []\ng:\nh: \"\\u00e9\"\n");
 	_cleanup_yaml_ struct mp_yaml *again = NULL;
 	_cleanup_free_ char *text = NULL, *text2 = NULL;
 	struct mp_diag d = {0};
