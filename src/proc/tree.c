@@ -49,12 +49,11 @@ void mp_growing_set_root(struct mp_growing *g, pid_t root)
 
 /* --- totals ---------------------------------------------------------------------------------- */
 
-/* clang-format off: it takes the list for one expression */
-#define TOTALS(X)                                                                                  \
-	X(run_ns)                                                                                  \
-	X(rchar) X(wchar) X(syscr) X(syscw) X(read_bytes) X(write_bytes) X(iowait_ns)              \
-		X(run_delay_ns) X(nvcsw) X(nivcsw) X(minflt) X(majflt) X(threads_created)          \
-			X(threads_ended)
+/* clang-format off */
+#define TOTALS(X) \
+	X(run_ns) X(rchar) X(wchar) X(syscr) X(syscw) X(read_bytes) X(write_bytes) \
+	X(iowait_ns) X(run_delay_ns) X(nvcsw) X(nivcsw) X(minflt) X(majflt) \
+	X(threads_created) X(threads_ended)
 /* clang-format on */
 
 static struct mp_totals totals_of(const struct mp_proc *p)
