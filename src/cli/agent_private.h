@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Shared by agent.c (options, serving) and agent_background.c (--start, --stop). */
+/* Shared by agent.c (serving), agent_options.c and agent_background.c (--start, --stop). */
 #pragma once
 
 #include <mmsperf/options.h>
@@ -27,6 +27,7 @@ struct mp_agent_cli {
 	const char **names; /* of record_metrics, split at commas; text in names_text */
 	size_t n_names;
 	char *names_text, *pidfile_abs, *record_abs;
+	int pidfile_dir; /* what pidfile_abs depends on, or -1 */
 	struct mp_instance instance;
 	bool background; /* we are the child of --start */
 	int argc;
@@ -34,6 +35,8 @@ struct mp_agent_cli {
 	uint64_t begun_ns;
 };
 
+/* 0; 1 after --help; -EINVAL or -ENOMEM after one line on stderr. */
+int mp_agent_options(struct mp_agent_cli *o, int argc, char **argv);
 /* Loads, listens, drops privileges, serves until told to end. Returns the exit code. */
 int mp_agent_serve(struct mp_agent_cli *o);
 int mp_agent_start(struct mp_agent_cli *o);

@@ -355,8 +355,9 @@ class Target(Case):
             e2e.wait_for("no process", lambda: client.read()["total_processes"] == 0)
 
     def test_pidfile(self):
-        self.folder.chmod(0o755)  # the agent has become another user by the time it reads the file
-        pidfile = self.folder / "server.pid"
+        # By the time it reads the file the agent is another user, who may not pass self.folder (0700).
+        (self.folder / "run").mkdir(mode=0o755)
+        pidfile = self.folder / "run" / "server.pid"
         self.agent("--pidfile", str(pidfile))
         client = self.client()
         client.subscribe(["total_workers"], 0.1)
