@@ -87,6 +87,9 @@ int mp_tools_find(const struct mp_run_opts *o, struct mp_tools *ret_tools, struc
 	/* in the tree build/mmsperf-bpf has it at ../tools/taurus, installed it is share/…/taurus
 	 */
 	plugin = find_own(t.self, "../tools/taurus/metrics_monitoring_taurus.py");
+	if (!plugin) /* installed elsewhere than it was built for: DESTDIR, a moved PREFIX */
+		plugin = find_own(t.self,
+				  "../share/mmsperf-bpf/taurus/metrics_monitoring_taurus.py");
 	if (!plugin)
 		plugin = find_own(t.self, "taurus/metrics_monitoring_taurus.py");
 	if (plugin) {
