@@ -154,6 +154,18 @@ class Protocol(Case):
         self.assertEqual(agent.output.count("no_such_metric"), 1, agent.output)
         self.assertIn("exec:/bin/id", agent.output)
 
+    def test_a_metric_that_needs_its_own_probes(self):
+        server = self.server()
+        agent = self.agent("--pid", str(server.pid))
+        if not agent.rung.startswith("BPF"):
+            self.skipTest(f"exact iowait needs BPF; here: {agent.rung} ({agent.why})")
+        for _ in range(2):  # attached, detached, attached again
+            client = self.client()
+            client.subscribe(["sum_all_cpu_iowait_time", "total_workers"], 0.1)
+            for _ in range(2):  # from the first line on
+                self.assertGreaterEqual(client.read()["sum_all_cpu_iowait_time"], 0)
+            client.close()
+
     def test_change_of_interval_and_metrics_in_the_stream(self):
         server = self.server()
         self.agent("--pid", str(server.pid))
