@@ -28,10 +28,14 @@ static __always_inline __u64 mp_pages(__s64 n)
 	return n > 0 ? n : 0;
 }
 
-/* A macro, because CO-RE relocates an array access only when its index is a literal. */
+/*
+ * A macro, because CO-RE relocates an array access only when its index is a literal. The old branch
+ * reads by helper: those verifiers do not follow an array of a typedef.
+ */
 #define mp_rss_pages(mm, member)                                                                   \
 	mp_pages(bpf_core_type_exists(struct mm_rss_stat___v61)                                    \
-			 ? ((struct mm_struct___v61 *)(mm))->rss_stat.count[member].counter        \
+			 ? BPF_CORE_READ((struct mm_struct___v61 *)(mm),                           \
+					 rss_stat.count[member].counter)                           \
 			 : (mm)->rss_stat[member].count)
 
 /*

@@ -68,7 +68,7 @@ int mp_i_read(struct bpf_iter__task *ctx)
 	if (!t) /* the end of the pass */
 		return 0;
 	if (!ctx->meta->seq_num)
-		mp_calibrate(bpf_ktime_get_ns());
+		mp_calibrate();
 	slot = mp_pid_slot(t->tgid);
 	if (slot == MP_NO_SLOT)
 		return 0;

@@ -12,35 +12,33 @@
 
 __u32 mp_want __weak;      /* enum mp_rec_valid: what the next readings are to fill */
 __s64 mp_clock_off __weak; /* scheduler's clock - CLOCK_MONOTONIC, ns */
-__u64 mp_calib_ns __weak;  /* CLOCK_MONOTONIC when current's exec_start was brought up to date */
+__u64 mp_calib_ns __weak;  /* CLOCK_MONOTONIC when the agent's thread asked for its CPU time */
+__u64 mp_calib_cpu __weak; /* what it got */
 
 /*
  * A slice longer than two ticks at HZ=100 is a virtual CPU that does not run: not to be trusted.
  */
 #define MP_MAX_SLICE_NS 20000000
 
-/* A calibration that waited longer was interrupted. */
-#define MP_MAX_CALIB_NS 20000
-
 #define MP_LOAD(x) (*(volatile __typeof__(x) *)&(x))
 
 /*
- * The agent brings its own exec_start up to date (clock_gettime of its CPU clock), notes
- * CLOCK_MONOTONIC and comes here: the difference is the offset between both clocks. Task clocks
- * leave out interrupts and stolen time, each CPU its own amount: clock - clock_task.
+ * The agent asks for its CPU time, which brings its exec_start up to date, notes CLOCK_MONOTONIC
+ * and comes here: the difference is the offset between both clocks, if the sum is still what it was
+ * told (else the scheduler was there in between). Task clocks leave out interrupts and stolen time,
+ * each CPU its own amount: clock - clock_task.
  */
-static __always_inline void mp_calibrate(__u64 now)
+static __always_inline void mp_calibrate(void)
 {
 	struct task_struct *cur = (void *)bpf_get_current_task();
-	__u64 exec_start, clock, clock_task;
+	__u64 irq_ns;
 
-	if (!mp_has_running_slice() || !mp_calib_ns || now - mp_calib_ns > MP_MAX_CALIB_NS)
+	if (!mp_has_running_slice() || !mp_calib_ns ||
+	    BPF_CORE_READ(cur, se.sum_exec_runtime) != mp_calib_cpu)
 		return;
-	exec_start = BPF_CORE_READ(cur, se.exec_start);
-	clock = BPF_CORE_READ(cur, se.cfs_rq, rq, clock);
-	clock_task = BPF_CORE_READ(cur, se.cfs_rq, rq, clock_task);
-	if (exec_start)
-		mp_clock_off = (__s64)(exec_start + (clock - clock_task) - mp_calib_ns);
+	irq_ns = BPF_CORE_READ(cur, se.cfs_rq, rq, clock) -
+		 BPF_CORE_READ(cur, se.cfs_rq, rq, clock_task);
+	mp_clock_off = (__s64)(BPF_CORE_READ(cur, se.exec_start) + irq_ns - mp_calib_ns);
 }
 
 /* CPU time of one thread, the slice that is running included. */

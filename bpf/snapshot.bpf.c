@@ -22,6 +22,7 @@ extern void bpf_iter_task_destroy(struct bpf_iter_task *it) __ksym __weak;
 
 #define MP_STATES_A_WORD 8
 #define MP_MAX_TRIES     3
+#define MP_MAX_ENDING    8 /* ancestors in a row that are ending, at adoption */
 
 __u32 mp_top;    /* in: walk slots below this, a multiple of MP_SLOT_GROUP */
 __u32 mp_n_recs; /* out: records in use are below this */
@@ -164,6 +165,12 @@ static __always_inline void mp_snap_slot(__u32 slot, __u64 now)
 		mp_n_recs = slot + 1;
 	bpf_rcu_read_lock();
 	leader = h->task;
+	/*
+	 * Between a thread's exec and its hook the old leader is held, which has given its pid away
+	 * and been released: the process goes on under the new one.
+	 */
+	if (leader && leader->pid != leader->tgid)
+		leader = leader->group_leader;
 	if (leader)
 		leader = bpf_task_acquire(leader); /* the walk over threads takes no less */
 	if (!leader) {                             /* somebody is just filling the slot */
@@ -209,7 +216,7 @@ int mp_snapshot(void *ctx)
 {
 	struct mp_walk w = {.now = bpf_ktime_get_ns()};
 
-	mp_calibrate(w.now);
+	mp_calibrate();
 	mp_n_recs = 0;
 	mp_urgent = 0;
 	bpf_loop(mp_top / MP_STATES_A_WORD, mp_snap_word, &w, 0);
@@ -230,7 +237,7 @@ int mp_adopt_all(void *ctx)
 	bpf_rcu_read_lock();
 	bpf_iter_task_new(&it, 0, MP_ITER_ALL_PROCS);
 	while ((t = bpf_iter_task_next(&it)))
-		mp_adopt_one(t, 1, true);
+		mp_adopt_one(t, MP_MAX_ENDING, true);
 	bpf_iter_task_destroy(&it);
 	bpf_rcu_read_unlock();
 	return 0;

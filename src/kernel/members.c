@@ -46,11 +46,13 @@ void mp_members_calibrate(struct mp_bpf *b)
 	struct timespec cpu;
 
 	b->skel->bss->mp_calib_ns = 0;
-	if (b->calibrated_ns && now - b->calibrated_ns < CALIBRATE_EVERY_NS)
+	if (b->skel->bss->mp_clock_off && now - b->calibrated_ns < CALIBRATE_EVERY_NS)
 		return;
 	b->calibrated_ns = now;
-	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu))
+		return;
 	b->skel->bss->mp_calib_ns = mp_now_ns();
+	b->skel->bss->mp_calib_cpu = (uint64_t)cpu.tv_sec * MP_NSEC_PER_SEC + (uint64_t)cpu.tv_nsec;
 }
 
 /* --- adoption and command lines ------------------------------------------------------------ */

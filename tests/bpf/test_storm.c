@@ -181,6 +181,8 @@ static void test_thread_churn(void **state)
 	await_fd(ready[0]);
 	end = mp_now_s() + 1.2;
 	while (mp_now_s() < end) {
+		uint64_t now = mp_now_ns();
+
 		r = tick_for(s, pid);
 		assert_non_null(r);
 		assert_int_equal(r->state, MP_REC_LIVE);
@@ -196,7 +198,7 @@ static void test_thread_churn(void **state)
 		was_torn = r->flags & MP_REC_TORN;
 		torn += was_torn;
 		last = r->run_ns;
-		last_at = r->sampled_ns;
+		last_at = now;
 		readings++;
 	}
 	assert_int_equal(reap(pid, &cpu), 0);
