@@ -74,7 +74,7 @@ static __always_inline void mp_cmd_read(struct mp_cmd *cmd, struct task_struct *
 		cmd->len = len;
 }
 
-static __always_inline int mp_on_exec(struct task_struct *task, const bool hold)
+static __always_inline int mp_on_exec(struct task_struct *task, pid_t old_pid, const bool hold)
 {
 	__u32 slot = mp_pid_slot(task->tgid), pid;
 	struct mp_slot *s;
@@ -97,6 +97,8 @@ static __always_inline int mp_on_exec(struct task_struct *task, const bool hold)
 	 */
 	if (hold && !mp_hold(slot, task))
 		mp_drop(MP_DROP_HELD);
+	if (old_pid != task->pid) /* as a thread that was created it is no more */
+		__sync_fetch_and_add(&s->threads_ended, 1);
 	/* The number is written last and first made impossible: a reader sees whether both match.
 	 */
 	*(volatile __u32 *)&cmd->execs = ~0U;
@@ -124,12 +126,13 @@ static __always_inline int mp_on_exit(struct task_struct *task, const bool hold)
 	sig = task->signal;
 	if (!s || !sig)
 		return 0;
-	if (task->pid != task->tgid && mp_has_run_delay())
-		__sync_fetch_and_add(&s->run_delay_ns, task->sched_info.run_delay);
-	if (*(volatile int *)&sig->live.counter) {
+	if (task->pid != task->tgid) {
 		__sync_fetch_and_add(&s->threads_ended, 1);
-		return 0;
+		if (mp_has_run_delay())
+			__sync_fetch_and_add(&s->run_delay_ns, task->sched_info.run_delay);
 	}
+	if (*(volatile int *)&sig->live.counter)
+		return 0;
 	s->exit_ns = bpf_ktime_get_ns();
 	/* An exec that failed halfway has changed the leader without the exec hook. */
 	if (hold && task->pid == task->tgid)

@@ -128,9 +128,9 @@ int BPF_PROG(mp_i_newtask, struct task_struct *task, unsigned long clone_flags)
 }
 
 SEC("?tp_btf/sched_process_exec")
-int BPF_PROG(mp_i_exec, struct task_struct *task)
+int BPF_PROG(mp_i_exec, struct task_struct *task, pid_t old_pid)
 {
-	return mp_on_exec(task, false);
+	return mp_on_exec(task, old_pid, false);
 }
 
 SEC("?tp_btf/sched_process_exit")

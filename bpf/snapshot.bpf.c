@@ -250,9 +250,9 @@ int BPF_PROG(mp_newtask, struct task_struct *task, unsigned long clone_flags)
 }
 
 SEC("?tp_btf/sched_process_exec")
-int BPF_PROG(mp_exec, struct task_struct *task)
+int BPF_PROG(mp_exec, struct task_struct *task, pid_t old_pid)
 {
-	return mp_on_exec(task, true);
+	return mp_on_exec(task, old_pid, true);
 }
 
 SEC("?tp_btf/sched_process_exit")

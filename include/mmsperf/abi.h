@@ -52,7 +52,7 @@ struct mp_rec {
 	__u64 iowait_ns;
 	__u32 tgid, ppid;
 	__u32 threads, fds;
-	__u32 threads_created, threads_ended; /* since it became a member; the first one not counted */
+	__u32 threads_created, threads_ended; /* since it became a member, the first not counted */
 	__u32 exit_code;                      /* wait(2) status encoding */
 	__u32 execs;                          /* changes when its command line does */
 	__u32 parent_slot;                    /* slot of the member that forked it; ~0: none */
