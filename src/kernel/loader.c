@@ -55,8 +55,9 @@ static void keep_warning(const char *text)
 {
 	size_t n = strcspn(text, "\n");
 
-	if (first_warning[0] || strstr(text, "BEGIN PROG LOAD LOG"))
-		return;
+	if (first_warning[0] || strstr(text, "BEGIN PROG LOAD LOG") ||
+	    strstr(text, "RLIMIT_MEMLOCK"))
+		return; /* the limit is not what refuses us: kernels since 5.11 do not look at it */
 	if (n >= sizeof(first_warning))
 		n = sizeof(first_warning) - 1;
 	memcpy(first_warning, text, n);
@@ -89,7 +90,8 @@ static const char *cause(int err)
 
 	if (!strncmp(p, "libbpf: ", 8))
 		p += 8;
-	return *p ? p : strerror(-err);
+	/* Without permission libbpf guesses at other reasons. */
+	return *p && err != -EPERM ? p : strerror(-err);
 }
 
 static int fail(struct mp_diag *d, int err, const char *what)

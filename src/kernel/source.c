@@ -45,6 +45,7 @@ int mp_source_open(const struct mp_source_opts *opts, struct mp_source **ret_sou
 	const char *forced = getenv("MMSPERF_RUNG");
 	enum mp_rung rung = opts ? opts->best : MP_RUNG_SNAPSHOT;
 	struct mp_diag d = {0}, first = {0};
+	enum mp_rung next;
 	struct mp_source *s;
 	int r;
 
@@ -76,8 +77,10 @@ int mp_source_open(const struct mp_source_opts *opts, struct mp_source **ret_sou
 			mp_error("no way to read processes: %s", d.msg);
 			return r;
 		}
-		mp_loader_report(rung, d.msg, mp_features_below(rung));
-		rung = mp_features_below(rung);
+		/* Without BPF or the right to it the other BPF rung has nothing to add. */
+		next = r == -EPERM || r == -ENOSYS ? MP_RUNG_PROCFS : mp_features_below(rung);
+		mp_loader_report(rung, d.msg, next);
+		rung = next;
 	}
 	(void)snprintf(s->why, sizeof(s->why), "%.*s", (int)sizeof(s->why) - 1, first.msg);
 	*ret_source = s;
