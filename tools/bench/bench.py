@@ -130,11 +130,12 @@ def part_hooks(args, bars, data):
         interval = f"{r['diff_ns'] / 1e3:+.3f} [{r['low_ns'] / 1e3:+.3f}, {r['high_ns'] / 1e3:+.3f}]"
         hooks = ", ".join(f"{n} {ns:.0f}" for n, ns in r.get("hooks_ns", {}).items())
         print(f"    {kind:<18}{r['off_ns'] / 1e3:>10.2f}{r['on_ns'] / 1e3:>10.2f}{interval:>34}{r.get('hook_ns', float('nan')):>10.0f}  {hooks}")
-    for kind, bar in ("member thread", 0.5), ("member fork", 1.5), ("stranger fork", 0.1), ("stranger thread", 0.1):
-        bars.add(f"{kind}: all-in cost of the hooks", result[kind]["diff_ns"] / 1e3, "<=", bar, "us")
-    for kind in result:
-        if "hook_ns" in result[kind]:
-            bars.add(f"{kind}: hooks' BPF run time", result[kind]["hook_ns"] / 1e3, "<=", 0.15, "us")
+    for kind, bar in ("member thread", 0.5), ("member fork", 1.5), ("stranger thread", 0.1), ("stranger fork", 0.1):
+        r = result[kind]
+        sure = "" if r["high_ns"] <= bar * 1e3 or r["low_ns"] > bar * 1e3 else " (the interval has it)"
+        bars.add(f"{kind} made and ended: all-in{sure}", r["diff_ns"] / 1e3, "<=", bar, "us")
+    if "hook_ns" in result["member thread"]:
+        bars.add("member thread made and ended: hooks' BPF run time", result["member thread"]["hook_ns"] / 1e3, "<=", 0.15, "us")
 
 
 def part_resolution(args, bars, data):

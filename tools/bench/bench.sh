@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # make bench: what a sample costs, ours beside its rivals; see bench.py --help for the parts and options.
 # Compiles the rivals into build/bench/bin, unpacks those that are Debian packages into build/bench/packages (nothing is installed in the
-# system, and no service of theirs is started), then measures. Extra arguments: make bench BENCH="--quick", or tools/bench/bench.sh --quick.
+# system, and no service of theirs is started), then measures. A short look: tools/bench/bench.sh --quick.
 set -euo pipefail
 root=$(cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 cd -- "$root"

@@ -15,8 +15,7 @@
 #include <sys/eventfd.h>
 #include <sys/wait.h>
 
-#define READY_FD 3 /* write end of a pipe; its reader sees the end when all members closed theirs  \
-		    */
+#define READY_FD 3 /* end of a pipe: its reader sees the end when all members closed it */
 
 static void child_begin(void)
 {
