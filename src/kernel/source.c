@@ -31,7 +31,7 @@ static int open_rung(enum mp_rung rung, struct mp_source **ret_source, struct mp
 	}
 #ifdef MP_NO_BPF
 	return mp_diag_set(
-		d, -EOPNOTSUPP, NULL, 0, 0,
+		d, -ENOSYS, NULL, 0, 0,
 		"this program was built without BPF; build it with clang-16, bpftool and "
 		"libbpf-dev installed");
 #else
