@@ -25,7 +25,7 @@ MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 
 # --- what this machine has ---------------------------------------------------
-PKGS := yaml-0.1 libxml-2.0 libcurl jansson sqlite3 expat libcap
+PKGS := yaml-0.1 libxml-2.0 libcurl jansson sqlite3 expat libcap libmd
 # Without a BPF tool chain the program is built all the same and stands on /proc.
 BPF_MISSING := $(strip $(if $(CLANG),,clang-16) $(if $(BPFTOOL),,bpftool) \
 	$(if $(wildcard /usr/include/bpf/libbpf.h /usr/local/include/bpf/libbpf.h),,libbpf-dev))

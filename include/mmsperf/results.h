@@ -8,6 +8,7 @@
 
 #include <mmsperf/cleanup.h>
 #include <mmsperf/diag.h>
+#include <mmsperf/fingerprint.h>
 #include <mmsperf/metrics.h>
 
 #include <stdbool.h>
@@ -146,6 +147,9 @@ struct mp_run {
 	bool unfinished; /* read from a run that never reached mp_store_publish() */
 	bool foreign;    /* made from a folder bzt left, without run.json */
 	char *server;    /* one line: what was measured */
+	struct mp_fingerprint fingerprint;
+	char **tags; /* words people gave it; owned */
+	size_t n_tags;
 	struct mp_suite_result *suites;
 	size_t n_suites;
 };

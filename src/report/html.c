@@ -450,6 +450,7 @@ static void write_body(struct mp_buf *b, const struct mp_run *r)
 		mp_buf_puts(b, "<p class=\"note\">At least one suite ended before its load did; "
 			       "whatever was measured is shown.</p>\n");
 	write_facts(b, r, &t);
+	mp_html_environment(b, &r->fingerprint);
 	mp_buf_puts(b, "</section>\n");
 	if (!mp_asset_get(MP_ASSET_UPLOT_JS).len)
 		mp_buf_puts(

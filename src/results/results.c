@@ -92,6 +92,10 @@ void mp_run_done(struct mp_run *r)
 	free(r->env);
 	free(r->commit);
 	free(r->server);
+	mp_fingerprint_done(&r->fingerprint);
+	for (size_t i = 0; i < r->n_tags; i++)
+		free(r->tags[i]);
+	free(r->tags);
 	for (size_t i = 0; i < r->n_suites; i++)
 		mp_suite_result_done(&r->suites[i]);
 	free(r->suites);

@@ -71,21 +71,34 @@ static json_t *suite_to_json(const struct mp_run *r, const struct mp_suite_resul
 			 "rung_why", text(s->rung_why), "cases", cases);
 }
 
+static json_t *fingerprint_to_json(const struct mp_fingerprint *fp)
+{
+	json_t *o = json_object();
+
+	(void)json_object_set_new(o, "id", *fp->id ? text(fp->id) : json_null());
+	for (int f = 0; f < _MP_FP_MAX; f++)
+		(void)json_object_set_new(o, mp_fp_key(f), text(fp->v[f]));
+	return o;
+}
+
 int mp_runjson_write(const struct mp_run *r, enum mp_run_state state, struct mp_diag *d)
 {
 	_cleanup_free_ char *path = mp_path_join(r->dir, "run.json"), *out = NULL;
-	json_t *suites = json_array(), *root;
+	json_t *suites = json_array(), *tags = json_array(), *root;
 	int k;
 
 	for (size_t i = 0; i < r->n_suites; i++)
 		(void)json_array_append_new(suites, suite_to_json(r, &r->suites[i]));
-	root = json_pack("{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:i, s:b, s:o, s:o}", "schema",
-			 MP_RUN_SCHEMA, "program", "mmsperf-bpf " MP_VERSION, "state",
+	for (size_t i = 0; i < r->n_tags; i++)
+		(void)json_array_append_new(tags, text(r->tags[i]));
+	root = json_pack("{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:i, s:b, s:o, s:o, s:o, s:o}",
+			 "schema", MP_RUN_SCHEMA, "program", "mmsperf-bpf " MP_VERSION, "state",
 			 state == MP_RUN_FINISHED ? "finished" : "running", "env", text(r->env),
 			 "commit", text(r->commit), "started", number(r->started_s), "duration",
 			 number(r->duration_s), "verdict", mp_verdict_name(r->verdict), "exit_code",
-			 r->exit_code, "stopped", r->stopped, "server", text(r->server), "suites",
-			 suites);
+			 r->exit_code, "stopped", r->stopped, "server", text(r->server),
+			 "fingerprint", fingerprint_to_json(&r->fingerprint), "tags", tags,
+			 "suites", suites);
 	out = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) : NULL;
 	json_decref(root);
 	if (!path || !out)
@@ -176,6 +189,34 @@ static int suite_from_json(const json_t *o, const char *base, struct mp_suite_re
 	return 0;
 }
 
+/* A run of before the fingerprint has none: its id stays empty. */
+static void fingerprint_from_json(const json_t *o, struct mp_fingerprint *fp)
+{
+	const char *id = json_string_value(json_object_get(o, "id"));
+
+	if (id)
+		(void)snprintf(fp->id, sizeof(fp->id), "%s", id);
+	for (int f = 0; f < _MP_FP_MAX; f++)
+		fp->v[f] = get_text(o, mp_fp_key(f));
+}
+
+static int tags_from_json(const json_t *a, struct mp_run *r)
+{
+	r->tags = calloc(json_array_size(a) + 1, sizeof(*r->tags));
+	if (!r->tags)
+		return -ENOMEM;
+	for (size_t i = 0; i < json_array_size(a); i++) {
+		const char *s = json_string_value(json_array_get(a, i));
+
+		if (!s)
+			continue;
+		r->tags[r->n_tags] = strdup(s);
+		if (!r->tags[r->n_tags++])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int run_from_json(const json_t *root, const char *dir, struct mp_run *r)
 {
 	const char *state = json_string_value(json_object_get(root, "state"));
@@ -200,6 +241,9 @@ static int run_from_json(const json_t *root, const char *dir, struct mp_run *r)
 	r->exit_code = (int)get_number(root, "exit_code", 1);
 	r->stopped = json_is_true(json_object_get(root, "stopped"));
 	r->unfinished = !state || strcmp(state, "finished");
+	fingerprint_from_json(json_object_get(root, "fingerprint"), &r->fingerprint);
+	if (tags_from_json(json_object_get(root, "tags"), r) < 0)
+		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		int k;
 

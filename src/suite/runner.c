@@ -79,6 +79,8 @@ static int create_run(struct mp_runner *u, struct mp_diag *d)
 	if (!u->run.out || !u->run.env)
 		return -ENOMEM;
 	r = mp_store_create(&u->run, d);
+	if (!r)
+		r = mp_fingerprint_machine("", &u->run.fingerprint);
 	if (r < 0)
 		return r;
 	u->server.log = mp_path_join(u->run.dir, "server.log");
@@ -140,6 +142,9 @@ static void run_suites(struct mp_runner *u)
 			mp_error("%s: %s", res->name, res->reason ? res->reason : "failed");
 		free(u->remark);
 		u->remark = NULL;
+		r = mp_fingerprint_suite_logs(res->dir, &u->run.fingerprint);
+		if (r < 0)
+			run_fault(u, "versions of the tools", r, &d);
 		save(u);
 		if (u->infra)
 			break;
@@ -216,6 +221,9 @@ static void finish(struct mp_runner *u)
 
 	mp_server_stop(&u->server);
 	(void)mp_strays_end(NULL, 0, SIGTERM, 5);
+	r = mp_fingerprint_server_log(u->server.log, &u->run.fingerprint);
+	if (r < 0)
+		run_fault(u, "version of the server", r, &d);
 	decide(u);
 	write_reports(u);
 	decide(u); /* a report that could not be written is a fault as well */
