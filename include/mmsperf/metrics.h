@@ -66,6 +66,7 @@ struct mp_value mp_view_get_proc(struct mp_view *v, const struct mp_sel *sel,
 bool mp_metric_known(const char *name, const char **ret_near);
 enum mp_better mp_metric_better(const char *name);
 enum mp_unit mp_metric_unit(const char *name);
+enum mp_kind mp_metric_kind(const char *name); /* a gauge where the name is not known */
 const char *mp_unit_name(enum mp_unit u); /* "%", "s", "bytes", "" */
 
 /* All canonical names of the recording (metrics.csv), in table order; n of them. Static. */

@@ -216,6 +216,15 @@ enum mp_unit mp_metric_unit(const char *name)
 								: MP_UNIT_NONE;
 }
 
+enum mp_kind mp_metric_kind(const char *name)
+{
+	struct mp_name n;
+	char note[256];
+
+	return mp_name_parse(name, &n, note, sizeof(note)) == 0 ? mp_name_info(&n).kind
+								: MP_KIND_GAUGE;
+}
+
 /* --- rows for people ------------------------------------------------------------------------- */
 
 static const char *sys_file(unsigned files)
