@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	{"doctor", mp_cmd_doctor, "check what this machine can do, and what to do about the rest"},
 	{"report", mp_cmd_report,
 	 "write the pages of a stored run, or of any folder bzt left, again"},
+	{"compare", mp_cmd_compare, "compare stored runs, or sets of them, metric by metric"},
 };
 
 static void print_usage(void)

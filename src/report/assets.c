@@ -19,8 +19,10 @@
 	extern const char mp_asset_##symbol[], mp_asset_##symbol##_end[]
 
 EMBED(css, "src/report/assets/page.css");
+EMBED(shell_js, "src/report/assets/shell.js");
 EMBED(charts_js, "src/report/assets/charts.js");
 EMBED(page_js, "src/report/assets/page.js");
+EMBED(compare_js, "src/report/assets/compare.js");
 EMBED(uplot_css, "build/assets/uPlot.min.css");
 EMBED(uplot_js, "build/assets/uPlot.iife.min.js");
 
@@ -28,8 +30,10 @@ static const struct {
 	const char *begin, *end;
 } assets[] = {
 	[MP_ASSET_CSS] = {mp_asset_css, mp_asset_css_end},
+	[MP_ASSET_SHELL_JS] = {mp_asset_shell_js, mp_asset_shell_js_end},
 	[MP_ASSET_CHARTS_JS] = {mp_asset_charts_js, mp_asset_charts_js_end},
 	[MP_ASSET_PAGE_JS] = {mp_asset_page_js, mp_asset_page_js_end},
+	[MP_ASSET_COMPARE_JS] = {mp_asset_compare_js, mp_asset_compare_js_end},
 	[MP_ASSET_UPLOT_CSS] = {mp_asset_uplot_css, mp_asset_uplot_css_end},
 	[MP_ASSET_UPLOT_JS] = {mp_asset_uplot_js, mp_asset_uplot_js_end},
 };

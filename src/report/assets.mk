@@ -1,6 +1,6 @@
 # Files embedded in the program by src/report/assets.c (.incbin); included by the main Makefile.
 # uPlot comes from tools/setup/uplot.sh; without it the page has tables and says why no charts.
-REPORT_ASSETS := src/report/assets/page.css src/report/assets/charts.js src/report/assets/page.js
+REPORT_ASSETS := $(addprefix src/report/assets/,page.css shell.js charts.js page.js compare.js)
 UPLOT := uPlot.iife.min.js uPlot.min.css
 
 $(B)/obj/report/assets.o $(B)/san/obj/report/assets.o: $(REPORT_ASSETS) $(UPLOT:%=$(B)/assets/%)

@@ -404,7 +404,7 @@ static void put_asset(struct mp_buf *b, enum mp_asset_id id)
 	mp_buf_append(b, a.data, a.len);
 }
 
-static void write_head(struct mp_buf *b, const struct mp_run *r)
+void mp_html_head(struct mp_buf *b, const char *title)
 {
 	mp_buf_puts(b, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 		       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
@@ -412,18 +412,45 @@ static void write_head(struct mp_buf *b, const struct mp_run *r)
 		       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
 		       "style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\">\n"
 		       "<link rel=\"icon\" href=\"data:,\">\n<title>");
-	mp_buf_printf(b, "%s %s", signs[r->verdict], mp_verdict_name(r->verdict));
-	if (r->env && *r->env) {
-		mp_buf_puts(b, " · ");
-		mp_html_text(b, r->env);
-		mp_buf_puts(b, " · ");
-		mp_html_text(b, r->commit);
-	}
+	mp_html_text(b, title);
 	mp_buf_puts(b, " · mmsperf-bpf</title>\n<style>\n");
 	put_asset(b, MP_ASSET_UPLOT_CSS);
 	mp_buf_puts(b, "\n");
 	put_asset(b, MP_ASSET_CSS);
 	mp_buf_puts(b, "</style>\n</head>\n");
+}
+
+void mp_html_chart_notes(struct mp_buf *b)
+{
+	if (!mp_asset_get(MP_ASSET_UPLOT_JS).len)
+		mp_buf_puts(
+			b, "<p class=\"note card\">No charts: this program was built without uPlot "
+			   "(tools/setup/uplot.sh). The tables are complete.</p>\n");
+	mp_buf_puts(b, "<noscript><p class=\"note card\">Scripts are off: the tables are complete, "
+		       "charts need a script.</p></noscript>\n");
+}
+
+void mp_html_scripts(struct mp_buf *b, enum mp_asset_id page)
+{
+	const enum mp_asset_id scripts[] = {MP_ASSET_UPLOT_JS, MP_ASSET_SHELL_JS,
+					    MP_ASSET_CHARTS_JS, page};
+
+	mp_buf_puts(b, "<script>\n");
+	for (size_t i = 0; i < ARRAY_SIZE(scripts); i++) {
+		put_asset(b, scripts[i]);
+		mp_buf_puts(b, "\n");
+	}
+	mp_buf_puts(b, "</script>\n</body>\n</html>\n");
+}
+
+static void write_head(struct mp_buf *b, const struct mp_run *r)
+{
+	_cleanup_buf_ struct mp_buf title = {0};
+
+	mp_buf_printf(&title, "%s %s", signs[r->verdict], mp_verdict_name(r->verdict));
+	if (r->env && *r->env)
+		mp_buf_printf(&title, " · %s · %s", r->env, r->commit ? r->commit : "");
+	mp_html_head(b, title.s ? title.s : "");
 }
 
 static void write_body(struct mp_buf *b, const struct mp_run *r)
@@ -452,12 +479,7 @@ static void write_body(struct mp_buf *b, const struct mp_run *r)
 	write_facts(b, r, &t);
 	mp_html_environment(b, &r->fingerprint);
 	mp_buf_puts(b, "</section>\n");
-	if (!mp_asset_get(MP_ASSET_UPLOT_JS).len)
-		mp_buf_puts(
-			b, "<p class=\"note card\">No charts: this program was built without uPlot "
-			   "(tools/setup/uplot.sh). The tables are complete.</p>\n");
-	mp_buf_puts(b, "<noscript><p class=\"note card\">Scripts are off: the tables are complete, "
-		       "charts need a script.</p></noscript>\n");
+	mp_html_chart_notes(b);
 	write_suites(b, r);
 	for (size_t i = 0; i < r->n_suites; i++)
 		mp_html_suite(b, r, i, i == open);
@@ -476,25 +498,19 @@ static int write_page(struct mp_buf *b, const struct mp_run *r)
 	write_body(b, r);
 	mp_buf_puts(b, "<script type=\"application/json\" id=\"data\">");
 	k = mp_json_page(b, r);
-	mp_buf_puts(b, "</script>\n<script>\n");
-	put_asset(b, MP_ASSET_UPLOT_JS);
-	mp_buf_puts(b, "\n");
-	put_asset(b, MP_ASSET_CHARTS_JS);
-	mp_buf_puts(b, "\n");
-	put_asset(b, MP_ASSET_PAGE_JS);
-	mp_buf_puts(b, "</script>\n</body>\n</html>\n");
+	mp_buf_puts(b, "</script>\n");
+	mp_html_scripts(b, MP_ASSET_PAGE_JS);
 	return k < 0 ? k : b->failed ? -ENOMEM : 0;
 }
 
-int mp_report_html(const struct mp_run *r, struct mp_diag *d)
+int mp_report_html_as(const struct mp_run *r, const char *const *files, size_t n, struct mp_diag *d)
 {
-	static const char *const files[] = {"junit.html", "performance_results.html"};
 	_cleanup_buf_ struct mp_buf b = {0};
 	int k = write_page(&b, r);
 
 	if (k < 0)
 		return mp_diag_set(d, k, r->dir, 0, 0, "the page cannot be made: %s", strerror(-k));
-	for (size_t i = 0; i < ARRAY_SIZE(files) && !k; i++) {
+	for (size_t i = 0; i < n && !k; i++) {
 		_cleanup_free_ char *path = mp_path_join(r->dir, files[i]);
 
 		k = path ? mp_write_file(path, b.s, b.len, 0644) : -ENOMEM;
@@ -502,4 +518,11 @@ int mp_report_html(const struct mp_run *r, struct mp_diag *d)
 			(void)mp_diag_set(d, k, path, 0, 0, "cannot be written: %s", strerror(-k));
 	}
 	return k;
+}
+
+int mp_report_html(const struct mp_run *r, struct mp_diag *d)
+{
+	static const char *const files[] = {"junit.html", "performance_results.html"};
+
+	return mp_report_html_as(r, files, ARRAY_SIZE(files), d);
 }

@@ -5,6 +5,8 @@
 #include <mmsperf/report.h>
 #include <mmsperf/str.h>
 
+#include "report/assets.h"
+
 /* Appends foreign text, escaped for element content and quoted attributes alike. NULL: nothing. */
 void mp_html_text(struct mp_buf *b, const char *s);
 /* The same for a long identifier: it may break behind '_' and '/'. */
@@ -26,5 +28,14 @@ const char *mp_html_suite_dir(const struct mp_run *r, const struct mp_suite_resu
 void mp_html_environment(struct mp_buf *b, const struct mp_fingerprint *fp);
 /* A list of links to the files of dir; prefix leads there from the page's folder. */
 void mp_html_files(struct mp_buf *b, const char *dir, const char *prefix);
+/* Everything up to and with </head>; title as plain text. */
+void mp_html_head(struct mp_buf *b, const char *title);
+/* Why there are no charts, where there are none. */
+void mp_html_chart_notes(struct mp_buf *b);
+/* The scripts of a page, and its end. */
+void mp_html_scripts(struct mp_buf *b, enum mp_asset_id page);
+/* One suite's series, and a string, as JSON that is safe inside <script>. */
+int mp_json_suite(struct mp_buf *b, const struct mp_suite_result *s);
+void mp_json_string(struct mp_buf *b, const char *s);
 /* The page's data for its charts: one JSON object, safe inside <script>. */
 int mp_json_page(struct mp_buf *b, const struct mp_run *r);

@@ -19,7 +19,7 @@
 	(400 * 1000) /* of one suite's metrics: keeps a page of 130 metrics under 5 MB             \
 		      */
 
-static void put_string(struct mp_buf *b, const char *s)
+void mp_json_string(struct mp_buf *b, const char *s)
 {
 	_cleanup_free_ char *clean = s ? mp_text_clean(s, true) : NULL;
 
@@ -161,7 +161,7 @@ static int put_column(struct mp_buf *b, const struct mp_table *t, const struct m
 	int k = 0;
 
 	mp_buf_puts(b, "{\"n\":");
-	put_string(b, c->name);
+	mp_json_string(b, c->name);
 	mp_buf_printf(b, ",\"u\":\"%s\",", mp_unit_name(c->unit));
 	if (mp_series_is_counter(c)) {
 		mp_buf_puts(b, "\"r\":1,");
@@ -224,11 +224,11 @@ static void put_case(struct mp_buf *b, const struct mp_suite_result *s, const st
 	size_t n;
 
 	mp_buf_puts(b, "{\"name\":");
-	put_string(b, c->name);
+	mp_json_string(b, c->name);
 	mp_buf_printf(b, ",\"verdict\":\"%s\",\"metric\":", mp_verdict_name(c->verdict));
-	put_string(b, c->metric);
+	mp_json_string(b, c->metric);
 	mp_buf_puts(b, ",\"label\":");
-	put_string(b, c->label);
+	mp_json_string(b, c->label);
 	mp_buf_printf(b, ",\"op\":\"%c\",\"at\":", c->op == '<' || c->op == '>' ? c->op : '=');
 	/* in the unit of the series: its scale turns the series into the threshold's unit */
 	put_number(b, c->op && mp_case_series(s, c, &ts, &n, &scale) ? c->threshold / scale : NAN);
@@ -258,7 +258,7 @@ static void put_events(struct mp_buf *b, const struct mp_suite_result *s, double
 		mp_buf_puts(b, i ? ",[" : "[");
 		put_offset(b, s->events[i].at_s, t0);
 		mp_buf_puts(b, ",");
-		put_string(b, s->events[i].text);
+		mp_json_string(b, s->events[i].text);
 		mp_buf_puts(b, "]");
 	}
 	mp_buf_puts(b, "]");
@@ -287,7 +287,7 @@ static int put_loads(struct mp_buf *b, const struct mp_suite_result *s, double t
 		if (!s->label_loads[i].load.n)
 			continue;
 		mp_buf_puts(b, shown++ ? ",{\"label\":" : "{\"label\":");
-		put_string(b, s->label_loads[i].label);
+		mp_json_string(b, s->label_loads[i].label);
 		mp_buf_puts(b, ",");
 		k = put_load(b, &s->label_loads[i].load, t0);
 		put_whole(b, find_label(s, s->label_loads[i].label));
@@ -297,20 +297,20 @@ static int put_loads(struct mp_buf *b, const struct mp_suite_result *s, double t
 	return k;
 }
 
-static int put_suite(struct mp_buf *b, const struct mp_suite_result *s)
+int mp_json_suite(struct mp_buf *b, const struct mp_suite_result *s)
 {
 	double t0 = axis_begin(s);
 	int k = 0;
 
 	mp_buf_puts(b, "{\"name\":");
-	put_string(b, s->name);
+	mp_json_string(b, s->name);
 	mp_buf_printf(
 		b, ",\"verdict\":\"%s\",\"t0\":%.3f,\"load_at\":", mp_verdict_name(s->verdict), t0);
 	put_offset(b, s->load_s, t0);
 	mp_buf_puts(b, ",\"phases\":[");
 	for (size_t i = 0; i < s->n_phases; i++) {
 		mp_buf_puts(b, i ? ",[" : "[");
-		put_string(b, s->phases[i].name);
+		mp_json_string(b, s->phases[i].name);
 		mp_buf_puts(b, ",");
 		put_offset(b, s->phases[i].from_s, t0);
 		mp_buf_puts(b, ",");
@@ -340,13 +340,13 @@ int mp_json_page(struct mp_buf *b, const struct mp_run *r)
 	int k = 0;
 
 	mp_buf_puts(b, "{\"folder\":");
-	put_string(b, r->foreign ? NULL : name ? name + 1 : r->dir);
+	mp_json_string(b, r->foreign ? NULL : name ? name + 1 : r->dir);
 	mp_buf_puts(b, ",\"out\":");
-	put_string(b, out ? out + 1 : r->out);
+	mp_json_string(b, out ? out + 1 : r->out);
 	mp_buf_puts(b, ",\"suites\":[");
 	for (size_t i = 0; i < r->n_suites && !k; i++) {
 		mp_buf_puts(b, i ? ",\n" : "\n");
-		k = put_suite(b, &r->suites[i]);
+		k = mp_json_suite(b, &r->suites[i]);
 	}
 	mp_buf_puts(b, "\n]}");
 	return k < 0 ? k : b->failed ? -ENOMEM : 0;

@@ -191,9 +191,9 @@ static void write_run(xmlTextWriter *w, const struct mp_run *r)
 	(void)xmlTextWriterEndDocument(w);
 }
 
-int mp_report_junit(const struct mp_run *r, struct mp_diag *d)
+int mp_report_junit_as(const struct mp_run *r, const char *const *files, size_t n,
+		       struct mp_diag *d)
 {
-	static const char *const files[] = {"junit.xml", "performance_results.xml"};
 	xmlBuffer *buf = xmlBufferCreate();
 	xmlTextWriter *w = buf ? xmlNewTextWriterMemory(buf, 0) : NULL;
 	int k = 0;
@@ -206,7 +206,7 @@ int mp_report_junit(const struct mp_run *r, struct mp_diag *d)
 	if (xmlTextWriterFlush(w) < 0)
 		k = -ENOMEM;
 	xmlFreeTextWriter(w);
-	for (size_t i = 0; i < ARRAY_SIZE(files) && !k; i++) {
+	for (size_t i = 0; i < n && !k; i++) {
 		_cleanup_free_ char *path = mp_path_join(r->dir, files[i]);
 
 		k = path ? mp_write_file(path, xmlBufferContent(buf), (size_t)xmlBufferLength(buf),
@@ -217,4 +217,11 @@ int mp_report_junit(const struct mp_run *r, struct mp_diag *d)
 	}
 	xmlBufferFree(buf);
 	return k;
+}
+
+int mp_report_junit(const struct mp_run *r, struct mp_diag *d)
+{
+	static const char *const files[] = {"junit.xml", "performance_results.xml"};
+
+	return mp_report_junit_as(r, files, ARRAY_SIZE(files), d);
 }

@@ -146,7 +146,8 @@ class Group {
 		this.suite = suite;
 		this.plots = [];
 		this.load0 = suite.load_at ?? 0;
-		const ends = [suite.load?.t, suite.metrics?.t, suite.workers?.t].filter((t) => t && t.length).map((t) => [t[0], t[t.length - 1]]);
+		/* several runs laid over each other come with charts of their own, on one axis */
+		const ends = [suite.load?.t, suite.metrics?.t, suite.workers?.t, ...(suite.charts || []).map((c) => c.series[0].t)].filter((t) => t && t.length).map((t) => [t[0], t[t.length - 1]]);
 		this.min = Math.min(...ends.map((e) => e[0]));
 		this.max = Math.max(...ends.map((e) => e[1]));
 		if (!(this.max > this.min)) this.max = this.min + 1;
@@ -170,7 +171,7 @@ class Group {
 		host.append(bar, this.grid);
 		this.showTime(null);
 		/* what broke comes first, and large */
-		const charts = plan(this.suite), broken = new Set(charts.filter((c) => linesOf(this.suite, c).some((l) => l.verdict === "failed")));
+		const charts = this.suite.charts || plan(this.suite), broken = new Set(charts.filter((c) => linesOf(this.suite, c).some((l) => l.verdict === "failed")));
 		broken.forEach((c) => { c.wide = true; });
 		for (const c of [...broken, ...charts.filter((c) => !broken.has(c))]) this.add(c);
 		new ResizeObserver(() => this.resize()).observe(this.grid);
@@ -216,7 +217,9 @@ class Group {
 		}
 		const d = new Date((this.suite.t0 + x) * 1000), near = (this.range[1] - this.range[0]) / 150;
 		const events = this.suite.events.filter(([at]) => Math.abs(at - x) <= near).map((e) => e[1]);
-		this.when.textContent = Format.elapsed(x - this.load0) + " · " + d.toLocaleTimeString();
+		this.when.textContent = Format.elapsed(x - this.load0);
+		if (this.suite.t0 == null) return; /* runs of different days: no time of day */
+		this.when.textContent += " · " + d.toLocaleTimeString();
 		if (events.length) this.when.textContent += " · " + events.slice(0, 3).join("; ") + (events.length > 3 ? ` and ${events.length - 3} more` : "");
 		this.when.title = d.toISOString().replace("T", " ").slice(0, 19) + " UTC";
 	}
@@ -284,6 +287,7 @@ class Plot {
 			b.style.setProperty("--c", this.color(s));
 			b.setAttribute("aria-pressed", String(this.shown[i]));
 			b.title = s.key + ": show or hide";
+			if (s.dash) b.className = "dashed";
 			b.append(s.label, v);
 			b.addEventListener("click", () => this.toggle(i, b));
 			this.legend.append(b);
@@ -372,7 +376,7 @@ class Plot {
 		chart.series.forEach((s, i) => {
 			const stroke = this.stroke(s), sparse = this.n < 3;
 			series.push({
-				label: s.label, stroke, width: 1.6, show: this.shown[i], spanGaps: false,
+				label: s.label, stroke, width: 1.6, dash: s.dash, show: this.shown[i], spanGaps: false,
 				points: sparse ? { show: true, size: 5 } : { show: false },
 				fill: s.fill ? stroke + "22" : undefined,
 				paths: s.step ? uPlot.paths.stepped({ align: 1 }) : undefined,

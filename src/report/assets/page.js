@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The page around the charts: links, local times, theme, filter, and a suite's charts once its
- * section is opened. Everything here is an addition: the tables are complete without it.
+ * The run page around the charts: links, filter, and a suite's charts once its section is opened. Everything here is an addition: the tables are complete without it.
  */
 "use strict";
 
 (function () {
 	const data = JSON.parse(document.getElementById("data").textContent);
 	const groups = new Map();
-	const $ = (tag, props, ...children) => {
-		const el = Object.assign(document.createElement(tag), props);
-		el.append(...children);
-		return el;
-	};
+	const { $ } = Shell;
 
 	/*
 	 * The page lies in the run's folder, and a link in the folder above points at it; a browser
@@ -25,48 +20,6 @@
 		if (here === data.folder || here === "latest" || /__.*__\d+$/.test(here)) return;
 		for (const a of document.querySelectorAll("a[data-file]"))
 			if (!a.getAttribute("href").startsWith("/")) a.setAttribute("href", encodeURIComponent(data.folder) + "/" + a.getAttribute("href"));
-	}
-
-	function localTimes() {
-		for (const t of document.querySelectorAll("time")) {
-			const d = new Date(t.dateTime);
-			if (!isNaN(d)) t.textContent = d.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
-		}
-	}
-
-	function isDark() {
-		const set = document.documentElement.dataset.theme;
-		return set ? set === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-	}
-
-	function tools() {
-		const theme = $("button", { type: "button" });
-		const name = () => { theme.textContent = isDark() ? "Light" : "Dark"; theme.title = "Change the colours of this page"; };
-		const redraw = () => { name(); groups.forEach((g) => g.redraw()); };
-		theme.addEventListener("click", () => {
-			document.documentElement.dataset.theme = isDark() ? "light" : "dark";
-			redraw();
-		});
-		matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-		name();
-		const print = $("button", { type: "button", textContent: "Print" });
-		print.addEventListener("click", () => window.print());
-		document.getElementById("tools").append(theme, print);
-		/* paper has no way to open a section, and is white */
-		let closed = [], before;
-		window.addEventListener("beforeprint", () => {
-			before = document.documentElement.dataset.theme;
-			document.documentElement.dataset.theme = "light";
-			closed = [...document.querySelectorAll("details.suite:not([open])")];
-			closed.forEach((d) => { d.open = true; draw(d); });
-			groups.forEach((g) => { g.resize(); g.redraw(); });
-		});
-		window.addEventListener("afterprint", () => {
-			closed.forEach((d) => { d.open = false; });
-			if (before) document.documentElement.dataset.theme = before;
-			else delete document.documentElement.dataset.theme;
-			groups.forEach((g) => { g.resize(); g.redraw(); });
-		});
 	}
 
 	function filter() {
@@ -172,27 +125,9 @@
 		linkCases(section, suite, group);
 	}
 
-	function sections() {
-		for (const d of document.querySelectorAll("details.suite")) {
-			d.addEventListener("toggle", () => draw(d));
-			draw(d);
-		}
-		const reveal = () => {
-			const d = location.hash && document.getElementById(location.hash.slice(1));
-			if (d && d.matches("details")) d.open = true;
-		};
-		window.addEventListener("hashchange", reveal);
-		/* the same link twice changes no hash */
-		document.addEventListener("click", (e) => {
-			const a = e.target.closest?.("a[href^='#suite-']"), d = a && document.getElementById(a.getAttribute("href").slice(1));
-			if (d && d.matches("details")) d.open = true;
-		});
-		reveal();
-	}
-
 	fixLinks();
-	localTimes();
-	tools();
+	Shell.localTimes();
+	Shell.tools(groups, draw);
 	filter();
-	sections();
+	Shell.sections(draw);
 })();
