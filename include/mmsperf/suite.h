@@ -9,7 +9,7 @@
 struct mp_suite {
 	char *name;        /* file name without .yaml; a second one of it: FOLDER.NAME */
 	char *path;        /* its YAML */
-	char *env_path;    /* environments/ENV.yaml or NULL */
+	char *env_path;    /* environments/ENV.yaml, else …/default.yaml, or NULL */
 	char *global_path; /* global_config.yaml or NULL */
 	struct mp_yaml *doc, *env_doc, *global_doc; /* NULL where there is no file or it is bad */
 	struct mp_plan *plan;                       /* what the three say together; NULL when bad */

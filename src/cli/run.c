@@ -21,7 +21,7 @@ static const char epilog[] =
 	"Suites: DIR/NAME.yaml, and at any depth folders that hold a YAML file of their own name\n"
 	"(NAME/NAME.yaml). The folders unit bpf e2e fuzz vm models harness golden directly under DIR,\n"
 	"and common and environments anywhere, hold no suites; global_config.yaml is never one.\n"
-	"  environment    environments/ENV.yaml beside the suite\n"
+	"  environment    environments/ENV.yaml beside the suite, else environments/default.yaml\n"
 	"  global config  global_config.yaml beside the suite, else in DIR, else in DIR/common\n"
 	"bzt gets suite, environment, global config in this order: the later wins.\n"
 	"\n"
@@ -89,19 +89,21 @@ int mp_cmd_run(int argc, char **argv)
 		 .type = MP_OPT_STRING,
 		 .dest = &o.pattern,
 		 .metavar = "GLOB",
-		 .help = "suites to run, by file name or name (default: *.yaml)"},
+		 .help = "suites to run, by file name or name; with a '/' by the\n"
+			 "path below DIR, as in 'scenarios/*' (default: *.yaml)"},
 		{.letter = 'x',
 		 .name = "exclude-pattern",
 		 .type = MP_OPT_STRING,
 		 .dest = &o.exclude,
 		 .metavar = "GLOB",
-		 .help = "suites not to run"},
+		 .help = "suites not to run, in the same way"},
 		{.letter = 'e',
 		 .name = "env-name",
 		 .type = MP_OPT_STRING,
 		 .dest = &o.env_name,
 		 .metavar = "ENV",
-		 .help = "environment (default: this host's name)"},
+		 .help = "environment: thresholds of one kind of machine (default:\n"
+			 "this host's name)"},
 		{.letter = 'j',
 		 .name = "jmeter-path",
 		 .type = MP_OPT_STRING,

@@ -58,9 +58,14 @@ static bool in(const char *const *names, size_t n, const char *s)
 	return false;
 }
 
-/* The glob is tried on the file's name and on the suite's (the same without .yaml). */
-static bool matches(const char *pattern, const char *file, const char *name)
+/*
+ * The glob is tried on the file's name and on the suite's (the same without .yaml); one with a
+ * slash on the path below DIR.
+ */
+static bool matches(const char *pattern, const char *below, const char *file, const char *name)
 {
+	if (strchr(pattern, '/'))
+		return mp_glob(pattern, below);
 	return mp_glob(pattern, file) || mp_glob(pattern, name);
 }
 
@@ -86,6 +91,8 @@ static int find_companions(const struct walk *w, const char *dir, struct mp_suit
 	if (!envs || !common || !env_file)
 		return -ENOMEM;
 	s->env_path = first_file(env_dirs, ARRAY_SIZE(env_dirs), env_file);
+	if (!s->env_path) /* limits for any machine, when there are none for this one */
+		s->env_path = first_file(env_dirs, ARRAY_SIZE(env_dirs), "default.yaml");
 	s->global_path = first_file(global_dirs, ARRAY_SIZE(global_dirs), "global_config.yaml");
 	return 0;
 }
@@ -123,22 +130,26 @@ static int read_and_plan(struct mp_suite *s)
 
 static int add_suite(struct walk *w, const char *dir, const char *file)
 {
-	_cleanup_free_ char *name = strndup(file, strlen(file) - strlen(".yaml"));
+	_cleanup_free_ char *name = strndup(file, strlen(file) - strlen(".yaml")),
+			    *path = mp_path_join(dir, file);
 	struct mp_suite *bigger, s = {0};
+	const char *below = path;
 	int r;
 
-	if (!name)
+	if (!name || !path)
 		return -ENOMEM;
-	if (!matches(w->o->pattern, file, name) ||
-	    (w->o->exclude && matches(w->o->exclude, file, name)))
+	if (mp_starts_with(path, w->root) && path[strlen(w->root)] == '/')
+		below += strlen(w->root) + 1;
+	if (!matches(w->o->pattern, below, file, name) ||
+	    (w->o->exclude && matches(w->o->exclude, below, file, name)))
 		return 0;
 	bigger = reallocarray(w->list.v, w->list.n + 1, sizeof(*bigger));
 	if (!bigger)
 		return -ENOMEM;
 	w->list.v = bigger;
 	s.name = TAKE_PTR(name);
-	s.path = mp_path_join(dir, file);
-	r = s.path ? find_companions(w, dir, &s) : -ENOMEM;
+	s.path = TAKE_PTR(path);
+	r = find_companions(w, dir, &s);
 	if (!r)
 		r = read_and_plan(&s);
 	hint_environment(w, &s);

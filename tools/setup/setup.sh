@@ -252,6 +252,7 @@ models() {
 	if run "$log" "$py" -m pip --disable-pip-version-check --no-input download -q --no-deps --only-binary :all: -d "$tmp/wheel" -r "$list" &&
 		run "$log" env PYTHONDONTWRITEBYTECODE=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 "$py" "$src/digits/train.py" \
 			"$tmp"/wheel/scikit_learn-*.whl "$new/digits/weights.npz"; then
+		cp -- "$new/digits/network.py" "$new/digits/weights.npz" "$new/digits_batch" # the same networks, read by another handler
 		printf '%s\n' "$k" >"$new/.ready"
 		rm -rf -- "$dir"
 		mv -- "$new" "$dir"

@@ -122,6 +122,51 @@ static void test_companions(void **state)
 	mp_suites_done(&l);
 }
 
+static void test_default_environment(void **state)
+{
+	struct mp_suite_list l;
+
+	(void)state;
+	put("own/own.yaml", MINIMAL);
+	put("own/environments/dev.yaml", "{}");
+	put("own/environments/default.yaml", "{}");
+	put("any/any.yaml", "execution:\n- hold-for: ${HOLD}\n");
+	put("any/environments/default.yaml", "settings: {env: {HOLD: 7s}}\n");
+	put("any/environments/other.yaml", "settings: {env: {HOLD: 9s}}\n");
+	put("none/none.yaml", MINIMAL);
+	put("none/environments/other.yaml", "{}");
+	l = find("", "*.yaml", NULL);
+	expect_names(&l, "any none own");
+	assert_true(mp_ends_with(l.v[0].env_path, "/any/environments/default.yaml"));
+	assert_double_equal(l.v[0].expected_s, 7 + MP_STARTUP_ALLOWANCE_S, 1e-9);
+	assert_null(l.v[1].env_path); /* another environment's limits judge nobody else */
+	assert_true(mp_ends_with(l.v[2].env_path, "/own/environments/dev.yaml"));
+	mp_suites_done(&l);
+}
+
+static void test_patterns_with_folders(void **state)
+{
+	struct mp_suite_list l;
+
+	(void)state;
+	put("one.yaml", MINIMAL);
+	put("scenarios/two/two.yaml", MINIMAL);
+	put("scenarios/scenarios.yaml", MINIMAL);
+	put("x/one/one.yaml", MINIMAL);
+	l = find("", "*.yaml", "scenarios/*");
+	expect_names(&l, "one x.one");
+	mp_suites_done(&l);
+	l = find("", "scenarios/*", NULL);
+	expect_names(&l, "scenarios two");
+	mp_suites_done(&l);
+	l = find("", "x/*/one.yaml", NULL);
+	expect_names(&l, "one");
+	mp_suites_done(&l);
+	l = find("", "scenarios*", NULL); /* without a slash: names only */
+	expect_names(&l, "scenarios");
+	mp_suites_done(&l);
+}
+
 static void test_patterns(void **state)
 {
 	struct mp_suite_list l;
@@ -359,7 +404,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_both_layouts),
 		TEST(test_companions),
+		TEST(test_default_environment),
 		TEST(test_patterns),
+		TEST(test_patterns_with_folders),
 		TEST(test_same_name_twice),
 		TEST(test_missing_folder),
 		TEST(test_malformed_stays_in_the_list),
