@@ -36,7 +36,7 @@ static void print_usage(void)
 	printf("\n'mmsperf-bpf COMMAND --help' explains a command. Options without a command are those\n"
 	       "of 'run', as in: mmsperf-bpf --suite tests/ --artifacts-dir out\n\n"
 	       "Exit status: 0 passed, 1 infrastructure or internal error, 2 usage or stopped by hand,\n"
-	       "3 a criterion failed or no suite was found, 4 the run is not valid (reserved).\n");
+	       "3 a criterion or comparison failed, or no suite was found, 4 not valid (reserved).\n");
 }
 
 int main(int argc, char **argv)

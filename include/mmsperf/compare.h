@@ -95,6 +95,7 @@ struct mp_cmp_side {
 struct mp_comparison {
 	struct mp_cmp_side a, b; /* a: the reference; b: what is looked at */
 	char *not_judged;        /* why nothing here is a verdict (other environment); NULL */
+	char *remark;            /* what else differs: "JMeter 5.6.3 / 5.5"; NULL: nothing known */
 	bool upstream_order; /* run1 of the CSV is b, as upstream's automatic comparison has it */
 	struct mp_cmp_suite *suites;
 	size_t n_suites;
@@ -133,6 +134,12 @@ bool mp_ratio_interval(const double *a, size_t n_a, const double *b, size_t n_b,
 /* "2.31 s", "290 MB", "-": a value of m as tables and pages print it. Returns buf. */
 const char *mp_cmp_value(char *buf, size_t size, const struct mp_measure *m, double v);
 const char *mp_cmp_effect(char *buf, size_t size, double effect); /* "+4.8 %" */
+
+/*
+ * The newest passing run of head's environment and machine in out that has a suite of head's: what
+ * "baseline" means. Its series are not loaded. -ENOENT: there is none.
+ */
+int mp_baseline_find(const char *out, const struct mp_run *head, struct mp_run **ret_run);
 
 /* --- renderers (report/) --------------------------------------------------------------------- */
 

@@ -143,10 +143,12 @@ struct mp_run {
 	double started_s, duration_s;
 	enum mp_verdict verdict;
 	int exit_code;
-	bool stopped;    /* by hand */
-	bool unfinished; /* read from a run that never reached mp_store_publish() */
-	bool foreign;    /* made from a folder bzt left, without run.json */
-	char *server;    /* one line: what was measured */
+	bool stopped;     /* by hand */
+	bool unfinished;  /* read from a run that never reached mp_store_publish() */
+	bool foreign;     /* made from a folder bzt left, without run.json */
+	char *server;     /* one line: what was measured */
+	char *comparison; /* one line: how it compares with the baseline; NULL: it was not */
+	enum mp_verdict comparison_verdict; /* of its rules; MP_SKIPPED: none was judged */
 	struct mp_fingerprint fingerprint;
 	char **tags; /* words people gave it; owned */
 	size_t n_tags;

@@ -32,10 +32,13 @@ static const char epilog[] =
 	"Artifacts: OUT/ENV__COMMIT__EPOCH; OUT/junit.xml, OUT/junit.html and OUT/latest point to the\n"
 	"newest run's.\n"
 	"\n"
+	"After a run it is compared with the newest passing one of the same environment and machine:\n"
+	"comparison_results.html has every metric; criteria that carry diff_percent are judged.\n"
+	"\n"
 	"Exit status: 0 passed; 1 infrastructure or internal error (malformed suite; bzt, JMeter or\n"
 	"server missing or crashed; deadline; full disk); 2 usage, or stopped by hand; 3 a criterion\n"
-	"failed, or no suite was collected; 4 the run is not valid (reserved). Where several apply:\n"
-	"2, then 1, then 3, then 4.";
+	"or a comparison failed, or no suite was collected; 4 the run is not valid (reserved). Where\n"
+	"several apply: 2, then 1, then 3, then 4.";
 
 static int check(const struct mp_run_opts *o)
 {
@@ -69,6 +72,7 @@ int mp_cmd_run(int argc, char **argv)
 		.pattern = "*.yaml",
 		.env_name = host,
 		.monit = true,
+		.compare_local = true,
 	};
 	const struct mp_opt opts[] = {
 		{.letter = 't',
@@ -124,7 +128,8 @@ int mp_cmd_run(int argc, char **argv)
 		{.name = "compare-local",
 		 .type = MP_OPT_NEGATE,
 		 .dest = &o.compare_local,
-		 .help = "accepted for upstream's command lines; this version\ncompares nothing"},
+		 .help = "compare with the newest passing run of the same\n"
+			 "environment in OUT (default: yes)"},
 		{.name = "timeout",
 		 .type = MP_OPT_SECONDS,
 		 .dest = &o.timeout_s,
@@ -168,7 +173,5 @@ int mp_cmd_run(int argc, char **argv)
 	mp_log_set_level(o.verbosity < 0   ? MP_LOG_WARNING
 			 : o.verbosity > 0 ? MP_LOG_DEBUG
 					   : MP_LOG_INFO);
-	if (o.compare_local)
-		mp_warning("--compare-local: this version compares nothing");
 	return mp_suite_main(&o);
 }

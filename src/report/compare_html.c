@@ -151,6 +151,11 @@ static void write_hero(struct mp_buf *b, const struct mp_comparison *c)
 	write_side(b, "A", &c->a);
 	write_side(b, "B", &c->b);
 	mp_buf_puts(b, "</dl>\n<p class=\"note\">Changes are B against A. ");
+	if (c->remark) {
+		mp_buf_puts(b, "Also different: ");
+		mp_html_text(b, c->remark);
+		mp_buf_puts(b, ". ");
+	}
 	if (has_intervals(c))
 		mp_buf_printf(
 			b,

@@ -173,9 +173,10 @@ int mp_report_comparison_json(const struct mp_comparison *c, FILE *out)
 					  "result", mp_cmp_name(s->result), "note", text(s->note),
 					  "error", text(s->error), "rows", rows));
 	}
-	root = json_pack("{s:i, s:o, s:o, s:s, s:o, s:o}", "schema", 1, "a", side_to_json(&c->a),
-			 "b", side_to_json(&c->b), "verdict", mp_verdict_name(c->verdict),
-			 "not_judged", text(c->not_judged), "suites", suites);
+	root = json_pack("{s:i, s:o, s:o, s:s, s:o, s:o, s:o}", "schema", 1, "a",
+			 side_to_json(&c->a), "b", side_to_json(&c->b), "verdict",
+			 mp_verdict_name(c->verdict), "not_judged", text(c->not_judged),
+			 "also_different", text(c->remark), "suites", suites);
 	if (!root)
 		return -ENOMEM;
 	r = json_dumpf(root, out, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) < 0 ? -EIO : 0;
@@ -341,6 +342,8 @@ void mp_report_comparison_console(const struct mp_comparison *c, bool all, FILE 
 	put_side("B", &c->b, out);
 	if (c->not_judged)
 		fprintf(out, "not judged, side by side only: %s\n", c->not_judged);
+	else if (c->remark)
+		fprintf(out, "also different: %s\n", c->remark);
 	for (size_t i = 0; i < c->n_suites; i++)
 		put_suite(c, &c->suites[i], all, colour, out);
 	fputs("\n", out);

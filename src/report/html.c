@@ -206,6 +206,12 @@ static void write_headline(struct mp_buf *b, const struct mp_run *r, const struc
 			      plural(r->n_suites));
 	else if (bad)
 		mp_buf_printf(b, "%zu of %zu suites failed", bad, r->n_suites);
+	else if (r->comparison && r->comparison_verdict >= MP_FAILED)
+		mp_buf_puts(
+			b,
+			r->comparison_verdict == MP_FAILED
+				? "Criteria hold, but the run differs from an earlier one more than allowed"
+				: "The comparison with an earlier run could not be made");
 	else if (t->cases && r->n_suites == 1)
 		mp_buf_printf(b, t->cases == 1 ? "The criterion holds" : "All %zu criteria hold",
 			      t->cases);
@@ -476,6 +482,14 @@ static void write_body(struct mp_buf *b, const struct mp_run *r)
 	if (t.incomplete)
 		mp_buf_puts(b, "<p class=\"note\">At least one suite ended before its load did; "
 			       "whatever was measured is shown.</p>\n");
+	if (r->comparison) {
+		mp_buf_printf(b,
+			      "<p class=\"%s\"><a data-file href=\"comparison_results.html\">"
+			      "Comparison</a>: ",
+			      r->comparison_verdict >= MP_FAILED ? "bad" : "note");
+		mp_html_name(b, r->comparison);
+		mp_buf_puts(b, "</p>\n");
+	}
 	write_facts(b, r, &t);
 	mp_html_environment(b, &r->fingerprint);
 	mp_buf_puts(b, "</section>\n");

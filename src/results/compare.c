@@ -36,6 +36,7 @@ void mp_comparison_done(struct mp_comparison *c)
 	free(c->a.name);
 	free(c->b.name);
 	free(c->not_judged);
+	free(c->remark);
 	*c = (struct mp_comparison){0};
 }
 
@@ -386,23 +387,37 @@ static const char *env_of(const struct mp_run *r)
 }
 
 /* Numbers of two machines side by side are no regression of either. */
+static int check_environment(struct mp_comparison *c, const struct mp_run *first,
+			     const struct mp_run *r)
+{
+	const char *env = env_of(r), *env0 = env_of(first);
+	const char *id = r->fingerprint.id, *id0 = first->fingerprint.id;
+	char diff[300];
+
+	if (c->not_judged)
+		return 0;
+	(void)mp_fingerprint_diff(&first->fingerprint, &r->fingerprint, diff, sizeof(diff));
+	if (strcmp(env, env0) != 0)
+		c->not_judged = mp_asprintf("the environments differ (%s and %s)",
+					    *env0 ? env0 : "unknown", *env ? env : "unknown");
+	else if (*id && *id0 && strcmp(id, id0) != 0)
+		c->not_judged = mp_asprintf("the machines differ (%s)", diff);
+	else if (*diff && !c->remark)
+		c->remark = strdup(diff);
+	else
+		return 0;
+	return c->not_judged || c->remark ? 0 : -ENOMEM;
+}
+
 static int check_environments(struct mp_comparison *c)
 {
 	const struct mp_cmp_side *sides[] = {&c->a, &c->b};
-	const char *first = env_of(c->a.runs[0]);
+	int r = 0;
 
 	for (size_t k = 0; k < ARRAY_SIZE(sides); k++)
-		for (size_t i = 0; i < sides[k]->n; i++) {
-			const char *env = env_of(sides[k]->runs[i]);
-
-			if (!strcmp(env, first))
-				continue;
-			c->not_judged =
-				mp_asprintf("the environments differ (%s and %s)",
-					    *first ? first : "unknown", *env ? env : "unknown");
-			return c->not_judged ? 0 : -ENOMEM;
-		}
-	return 0;
+		for (size_t i = 0; i < sides[k]->n && !r; i++)
+			r = check_environment(c, c->a.runs[0], sides[k]->runs[i]);
+	return r;
 }
 
 static int add_suites(struct mp_comparison *c, const struct mp_cmp_side *side, bool automatic)

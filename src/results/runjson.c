@@ -99,6 +99,11 @@ int mp_runjson_write(const struct mp_run *r, enum mp_run_state state, struct mp_
 			 r->exit_code, "stopped", r->stopped, "server", text(r->server),
 			 "fingerprint", fingerprint_to_json(&r->fingerprint), "tags", tags,
 			 "suites", suites);
+	if (root && r->comparison)
+		(void)json_object_set_new(root, "comparison",
+					  json_pack("{s:s, s:o}", "verdict",
+						    mp_verdict_name(r->comparison_verdict), "text",
+						    text(r->comparison)));
 	out = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) : NULL;
 	json_decref(root);
 	if (!path || !out)
@@ -221,6 +226,7 @@ static int run_from_json(const json_t *root, const char *dir, struct mp_run *r)
 {
 	const char *state = json_string_value(json_object_get(root, "state"));
 	const json_t *suites = json_object_get(root, "suites");
+	const json_t *comparison = json_object_get(root, "comparison");
 	size_t n = json_array_size(suites);
 	char *slash;
 
@@ -235,6 +241,8 @@ static int run_from_json(const json_t *root, const char *dir, struct mp_run *r)
 	r->env = get_text(root, "env");
 	r->commit = get_text(root, "commit");
 	r->server = get_text(root, "server");
+	r->comparison = get_text(comparison, "text");
+	r->comparison_verdict = comparison ? get_verdict(comparison) : MP_PASSED;
 	r->started_s = get_number(root, "started", 0);
 	r->duration_s = get_number(root, "duration", 0);
 	r->verdict = get_verdict(root);

@@ -414,7 +414,8 @@ int mp_eval_suite(const struct mp_plan *p, const struct mp_evidence *e, struct m
 
 int mp_eval_exit_code(const struct mp_outcome *o)
 {
-	bool error = o->infra, failed = o->none;
+	bool error = o->infra || o->comparison == MP_ERROR;
+	bool failed = o->none || o->comparison == MP_FAILED;
 
 	for (size_t i = 0; i < o->n; i++) {
 		error |= o->suites[i].verdict == MP_ERROR;

@@ -56,5 +56,6 @@ struct mp_outcome {
 	bool none;    /* no suite was collected */
 	const struct mp_suite_result *suites;
 	size_t n;
+	enum mp_verdict comparison; /* with the baseline; MP_PASSED where there was none */
 };
 int mp_eval_exit_code(const struct mp_outcome *o);

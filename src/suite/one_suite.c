@@ -5,6 +5,8 @@
  */
 #include "suite/runner.h"
 
+#include "suite/evidence.h"
+
 #include <mmsperf/clock.h>
 #include <mmsperf/fs.h>
 #include <mmsperf/log.h>
@@ -75,61 +77,6 @@ static int prepare_server(struct mp_runner *u, const struct mp_plan *p, struct m
 	return 0;
 }
 
-/* What is left by the run as evidence; freed by evidence_done. */
-struct evidence {
-	struct mp_table bzt, own;
-	struct mp_load load;
-	struct mp_label_stats *labels;
-	size_t n_labels;
-	struct mp_suite_result xunit;
-};
-
-static void evidence_done(struct evidence *e)
-{
-	mp_table_done(&e->bzt);
-	mp_table_done(&e->own);
-	mp_load_done(&e->load);
-	for (size_t i = 0; i < e->n_labels; i++)
-		free(e->labels[i].label);
-	free(e->labels);
-	mp_suite_result_done(&e->xunit);
-}
-
-static char *in(const struct mp_suite_result *res, const char *name)
-{
-	return mp_path_join(res->dir, name);
-}
-
-/* A file that is missing is no evidence, one that is broken is a line in the log. */
-static void note(const char *what, int r, const struct mp_diag *d)
-{
-	char text[900];
-
-	if (r < 0 && r != -ENOENT)
-		mp_warning("%s: %s", what,
-			   *d->msg ? mp_diag_str(d, text, sizeof(text)) : strerror(-r));
-}
-
-static void collect_evidence(const struct mp_suite_result *res, struct evidence *e)
-{
-	_cleanup_free_ char *bzt = in(res, "metrics_bzt.csv"), *own = in(res, "metrics.csv"),
-			    *stats = in(res, "final_stats.csv");
-	struct mp_diag d = {0};
-
-	if (!bzt || !own || !stats)
-		return;
-	note("bzt's metrics log", mp_bztlog_correct(res->dir, &d), &d);
-	if (mp_is_file(bzt))
-		note("metrics_bzt.csv", mp_table_read(bzt, &e->bzt, &d), &d);
-	if (mp_is_file(own))
-		note("metrics.csv", mp_table_read(own, &e->own, &d), &d);
-	note("kpi.jtl", mp_load_read(res->dir, &e->load, &d), &d);
-	if (mp_is_file(stats))
-		note("final_stats.csv", mp_final_stats_read(stats, &e->labels, &e->n_labels, &d),
-		     &d);
-	note("xunit", mp_xunit_read(res->dir, &e->xunit, &d), &d);
-}
-
 /* bzt's end in words, where it is a fault; NULL where criteria decide. */
 static char *bzt_end_text(const struct mp_suite_result *res, const struct mp_bzt_result *b,
 			  double deadline_s)
@@ -156,30 +103,23 @@ static char *bzt_end_text(const struct mp_suite_result *res, const struct mp_bzt
 			   res->dir);
 }
 
-static void judge(const struct mp_suite *s, struct mp_suite_result *res, struct evidence *e)
+static void judge(const struct mp_suite *s, struct mp_suite_result *res,
+		  const struct mp_evidence_files *f)
 {
-	struct mp_evidence ev = {
-		.bzt = &e->bzt,
-		.own = &e->own,
-		.load_from_s = e->load.n ? e->load.ts[0] : 0,
-		.load_to_s = e->load.n ? e->load.ts[e->load.n - 1] + 1 : 0,
-		.labels = e->labels,
-		.n_labels = e->n_labels,
-		.xunit = e->xunit.cases,
-		.n_xunit = e->xunit.n_cases,
-		.bzt_code = res->bzt_code,
-		/* what bzt did not get to judge is not "no data" */
-		.incomplete = res->verdict == MP_ERROR,
-	};
-	int r = mp_eval_suite(s->plan, &ev, res);
+	struct mp_evidence ev = mp_evidence_of(f);
+	int r;
 
+	ev.bzt_code = res->bzt_code;
+	/* what bzt did not get to judge is not "no data" */
+	ev.incomplete = res->verdict == MP_ERROR;
+	r = mp_eval_suite(s->plan, &ev, res);
 	if (r < 0)
 		fault(res, r, NULL);
 }
 
 /* Requests that failed without a criterion about them do not fail a suite; they are not hidden. */
 static void set_remark(struct mp_runner *u, const struct mp_suite_result *res,
-		       const struct evidence *e)
+		       const struct mp_evidence_files *e)
 {
 	double failed = e->load.failed, samples = e->load.samples;
 
@@ -197,7 +137,7 @@ static void set_remark(struct mp_runner *u, const struct mp_suite_result *res,
 static void after_bzt(struct mp_runner *u, const struct mp_suite *s, struct mp_suite_result *res,
 		      const struct mp_bzt_result *b, double deadline_s)
 {
-	_cleanup_(evidence_done) struct evidence e = {0};
+	_cleanup_(mp_evidence_done) struct mp_evidence_files e = {0};
 	struct mp_diag d = {0};
 	char *text;
 
@@ -212,7 +152,7 @@ static void after_bzt(struct mp_runner *u, const struct mp_suite *s, struct mp_s
 		fault_text(res, text);
 	if (b->strays && b->end == MP_BZT_ENDED)
 		mp_debug("%s: bzt left processes behind, ended: %zu", s->name, b->strays);
-	collect_evidence(res, &e);
+	mp_evidence_collect(res->dir, &e);
 	judge(s, res, &e);
 	set_remark(u, res, &e);
 }

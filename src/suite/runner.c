@@ -6,6 +6,7 @@
  */
 #include "suite/runner.h"
 
+#include "suite/autocompare.h"
 #include "suite/strays.h"
 
 #include <mmsperf/clock.h>
@@ -151,17 +152,40 @@ static void run_suites(struct mp_runner *u)
 	}
 }
 
+static void load_series(struct mp_runner *u)
+{
+	for (size_t i = 0; i < u->run.n_suites; i++) {
+		struct mp_diag d = {0};
+		int r = mp_results_load_series(&u->run.suites[i], &d);
+
+		if (r < 0)
+			mp_debug("%s: %s", u->run.suites[i].name, *d.msg ? d.msg : strerror(-r));
+	}
+}
+
+/* With the newest passing run of this environment; what was stopped half-way is compared with
+ * nothing. */
+static void compare(struct mp_runner *u)
+{
+	struct mp_diag d = {0};
+	int r;
+
+	if (!u->o->compare_local || u->ev.interrupts || u->infra)
+		return;
+	r = mp_autocompare(&u->run, &d);
+	if (r == -ENOENT)
+		mp_debug("%s", d.msg);
+	else if (r < 0)
+		run_fault(u, "the comparison could not be made", r, &d);
+	else if (u->o->verbosity < 0 && u->run.comparison_verdict >= MP_FAILED)
+		mp_error("%s", u->run.comparison);
+}
+
 static void write_reports(struct mp_runner *u)
 {
 	struct mp_diag d = {0};
 	int r;
 
-	for (size_t i = 0; i < u->run.n_suites; i++) {
-		r = mp_results_load_series(&u->run.suites[i], &d);
-		if (r < 0)
-			mp_debug("%s: %s", u->run.suites[i].name, *d.msg ? d.msg : strerror(-r));
-		d = (struct mp_diag){0};
-	}
 	r = mp_report_junit(&u->run, &d);
 	if (r < 0)
 		run_fault(u, "junit.xml cannot be written", r, &d);
@@ -178,6 +202,7 @@ static void decide(struct mp_runner *u)
 		.infra = u->infra,
 		.suites = u->run.suites,
 		.n = u->run.n_suites,
+		.comparison = u->run.comparison ? u->run.comparison_verdict : MP_PASSED,
 	};
 
 	u->run.stopped = o.stopped;
@@ -191,6 +216,9 @@ static void decide(struct mp_runner *u)
 		else if (v > u->run.verdict && v != MP_SKIPPED)
 			u->run.verdict = v;
 	}
+	/* a run that failed its comparison must not become the next one's baseline */
+	if (o.comparison >= MP_FAILED && o.comparison > u->run.verdict)
+		u->run.verdict = o.comparison;
 	if (u->infra)
 		u->run.verdict = MP_ERROR;
 	u->run.duration_s = mp_wall_s() - u->run.started_s;
@@ -224,6 +252,9 @@ static void finish(struct mp_runner *u)
 	r = mp_fingerprint_server_log(u->server.log, &u->run.fingerprint);
 	if (r < 0)
 		run_fault(u, "version of the server", r, &d);
+	decide(u);
+	load_series(u);
+	compare(u);
 	decide(u);
 	write_reports(u);
 	decide(u); /* a report that could not be written is a fault as well */

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The run that a new one is measured against: the newest that passed in the same environment on
+ * the same machine. Folder names carry environment and time, so that only the few candidates are
+ * read, however many runs there are. Owns nothing; called by suite/autocompare.c.
+ */
+#include <mmsperf/compare.h>
+
+#include <mmsperf/fs.h>
+#include <mmsperf/str.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Seconds in ENV__COMMIT__EPOCH; 0: another kind of name or another environment. */
+static double epoch_of(const char *name, const char *env)
+{
+	size_t n = strlen(env);
+	const char *commit;
+	double epoch;
+
+	if (strncmp(name, env, n) != 0 || strncmp(name + n, "__", 2) != 0)
+		return 0;
+	commit = strstr(name + n + 2, "__");
+	return commit && !mp_parse_double(commit + 2, &epoch) ? epoch : 0;
+}
+
+struct candidate {
+	char *name;
+	double epoch;
+};
+
+static int newest_first(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+
+	return (x->epoch < y->epoch) - (x->epoch > y->epoch);
+}
+
+static void candidates_free(struct candidate *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(v[i].name);
+	free(v);
+}
+
+static int list(const char *out, const char *env, struct candidate **ret, size_t *ret_n)
+{
+	struct candidate *v = NULL;
+	DIR *dir = opendir(out);
+	struct dirent *e;
+	size_t n = 0;
+	int r = 0;
+
+	if (!dir)
+		return -errno;
+	while ((e = readdir(dir))) {
+		double epoch = epoch_of(e->d_name, env);
+		struct candidate *grown;
+
+		if (epoch <= 0)
+			continue;
+		grown = reallocarray(v, n + 1, sizeof(*v));
+		if (!grown) {
+			r = -ENOMEM;
+			break;
+		}
+		v = grown;
+		v[n] = (struct candidate){.name = strdup(e->d_name), .epoch = epoch};
+		if (!v[n].name) {
+			r = -ENOMEM;
+			break;
+		}
+		n++;
+	}
+	(void)closedir(dir);
+	if (r < 0) {
+		candidates_free(v, n);
+		return r;
+	}
+	if (n)
+		qsort(v, n, sizeof(*v), newest_first);
+	*ret = v;
+	*ret_n = n;
+	return 0;
+}
+
+static bool has_suite_of(const struct mp_run *r, const struct mp_run *head)
+{
+	for (size_t i = 0; i < r->n_suites; i++)
+		for (size_t k = 0; k < head->n_suites; k++)
+			if (!strcmp(r->suites[i].name, head->suites[k].name))
+				return true;
+	return false;
+}
+
+static bool serves(const struct mp_run *r, const struct mp_run *head)
+{
+	const char *id = r->fingerprint.id, *own = head->fingerprint.id;
+
+	return !r->unfinished && !r->stopped && r->exit_code == 0 && r->verdict < MP_FAILED &&
+	       !strcmp(r->env ? r->env : "", head->env ? head->env : "") &&
+	       !(*id && *own && strcmp(id, own) != 0) && has_suite_of(r, head);
+}
+
+int mp_baseline_find(const char *out, const struct mp_run *head, struct mp_run **ret_run)
+{
+	const char *slash = strrchr(head->dir, '/'), *own = slash ? slash + 1 : head->dir;
+	struct candidate *v = NULL;
+	size_t n = 0;
+	int r = list(out, head->env ? head->env : "", &v, &n);
+
+	if (r < 0)
+		return r;
+	r = -ENOENT;
+	for (size_t i = 0; i < n && r == -ENOENT; i++) {
+		_cleanup_free_ char *dir = mp_path_join(out, v[i].name);
+		_cleanup_run_ struct mp_run *run = NULL;
+
+		if (!dir)
+			r = -ENOMEM;
+		/* an unreadable run is no baseline; the next older one may be */
+		else if (strcmp(v[i].name, own) != 0 && !mp_store_load(dir, &run, NULL) &&
+			 serves(run, head)) {
+			*ret_run = TAKE_PTR(run);
+			r = 0;
+		}
+	}
+	candidates_free(v, n);
+	return r;
+}
