@@ -38,7 +38,8 @@ static __always_inline int mp_on_newtask(struct task_struct *task, __u64 clone_f
 	if (parent == MP_NO_SLOT)
 		return 0;
 	ps = mp_slot_of(parent);
-	if (!ps)
+	/* An ended process forks nobody: a stranger has its pid now. */
+	if (!ps || mp_state_of(parent) != MP_SLOT_LIVE)
 		return 0;
 	if (clone_flags & MP_CLONE_THREAD) {
 		__sync_fetch_and_add(&ps->threads_created, 1);
@@ -85,7 +86,7 @@ static __always_inline int mp_on_exec(struct task_struct *task, pid_t old_pid, c
 		if (pid && bpf_ringbuf_output(&mp_ring, &pid, sizeof(pid), 0))
 			mp_drop(MP_DROP_RING_FULL);
 	}
-	if (slot == MP_NO_SLOT)
+	if (slot == MP_NO_SLOT || mp_state_of(slot) != MP_SLOT_LIVE)
 		return 0;
 	s = mp_slot_of(slot);
 	cmd = bpf_map_lookup_elem(&mp_cmds, &slot);
@@ -113,6 +114,8 @@ static __always_inline int mp_on_exec(struct task_struct *task, pid_t old_pid, c
 /*
  * Only marks: the memory is torn down after this hook, which costs time that belongs to the
  * process. Two last threads that end together both see live at 0: marking twice is harmless.
+ * Until 6.16 a thread can be joined before it comes here, so the process's last thread may come
+ * first: mp_pids leads to the slot until its totals are folded.
  */
 static __always_inline int mp_on_exit(struct task_struct *task, const bool hold)
 {
@@ -126,21 +129,19 @@ static __always_inline int mp_on_exit(struct task_struct *task, const bool hold)
 	sig = task->signal;
 	if (!s || !sig)
 		return 0;
+	if (mp_state_of(slot) != MP_SLOT_LIVE && !mp_is_of_slot(task, s))
+		return 0;
 	if (task->pid != task->tgid) {
 		__sync_fetch_and_add(&s->threads_ended, 1);
 		if (mp_has_run_delay())
 			__sync_fetch_and_add(&s->run_delay_ns, task->sched_info.run_delay);
 	}
-	if (*(volatile int *)&sig->live.counter)
+	if (*(volatile int *)&sig->live.counter || mp_state_of(slot) != MP_SLOT_LIVE)
 		return 0;
 	s->exit_ns = bpf_ktime_get_ns();
 	/* An exec that failed halfway has changed the leader without the exec hook. */
 	if (hold && task->pid == task->tgid)
 		(void)mp_hold(slot, task);
 	mp_state_set(slot, MP_SLOT_EXITED);
-	/* Without a held task the totals are folded later and the pid must still lead to the slot.
-	 */
-	if (hold)
-		mp_pid_clear(task->tgid, slot);
 	return 0;
 }

@@ -99,6 +99,12 @@ static __always_inline __u32 mp_vtgid(struct task_struct *leader)
 	return 0;
 }
 
+/* Its pid leads to the slot; but is it this process, or one that was given the pid since? */
+static __always_inline bool mp_is_of_slot(struct task_struct *task, struct mp_slot *s)
+{
+	return BPF_CORE_READ(task, group_leader, start_boottime) == s->start_ns;
+}
+
 /* Wakes the agent before its next tick when half of the slots are taken. */
 static __always_inline void mp_notice_half_full(void)
 {
@@ -209,6 +215,14 @@ static __always_inline bool mp_is_ending(struct task_struct *leader)
 	return BPF_CORE_READ(leader, signal, live.counter) == 0;
 }
 
+static __always_inline __u32 mp_member_slot(struct task_struct *task)
+{
+	__u32 slot = mp_pid_slot(BPF_CORE_READ(task, tgid));
+	struct mp_slot *s = slot == MP_NO_SLOT ? 0 : mp_slot_of(slot);
+
+	return s && mp_is_of_slot(task, s) ? slot : MP_NO_SLOT;
+}
+
 /* Slot of the nearest ancestor that is a member, looking up at most `depth` generations. */
 static __always_inline __u32 mp_ancestor_slot(struct task_struct *p, const int depth)
 {
@@ -217,7 +231,7 @@ static __always_inline __u32 mp_ancestor_slot(struct task_struct *p, const int d
 	for (int i = 0; i < depth && slot == MP_NO_SLOT && tgid > 1; i++) {
 		p = BPF_CORE_READ(p, real_parent);
 		tgid = BPF_CORE_READ(p, tgid);
-		slot = mp_pid_slot(tgid);
+		slot = mp_member_slot(p);
 	}
 	return slot;
 }
@@ -234,7 +248,7 @@ static __always_inline void mp_adopt_one(struct task_struct *leader, const int d
 	/* No ghost: its exit hook may have run already, and would not run again. */
 	if (mp_is_ending(leader))
 		return;
-	slot = mp_pid_slot(leader->tgid);
+	slot = mp_member_slot(leader);
 	if (mp_vtgid(leader) == mp_adoption.pid) {
 		flags = MP_REC_ROOT;
 	} else if (slot == MP_NO_SLOT) {
@@ -257,10 +271,8 @@ static __always_inline void mp_adopt_one(struct task_struct *leader, const int d
 		if (cmd)
 			cmd->len = cmd->execs = 0;
 		/* It ended meanwhile: nobody else may have noticed. */
-		if (mp_is_ending(leader)) {
-			mp_pid_clear(leader->tgid, slot);
+		if (mp_is_ending(leader))
 			mp_state_set(slot, MP_SLOT_EXITED);
-		}
 	} else {
 		s = mp_slot_of(slot);
 		if (s)

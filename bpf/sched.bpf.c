@@ -37,7 +37,7 @@ static __always_inline void mp_wait_ends(struct task_struct *t, __u64 now)
 	struct mp_slot *s;
 	struct mp_wait *w;
 
-	if (slot == MP_NO_SLOT)
+	if (slot == MP_NO_SLOT || mp_state_of(slot) != MP_SLOT_LIVE)
 		return;
 	s = mp_slot_of(slot);
 	w = bpf_map_lookup_elem(&mp_waits, &tid);

@@ -77,6 +77,7 @@ enum mp_drop {
 	MP_DROP_RING_FULL,  /* an exec notice did not fit */
 	MP_DROP_PID_RANGE,  /* member not tracked: pid beyond the pid_max of the agent's start */
 	MP_DROP_WAITS_FULL, /* an I/O wait not counted: too many at once */
+	MP_DROP_MISSED,     /* a hook was not run by the kernel: it was at work on that CPU */
 	_MP_DROP_MAX
 };
 

@@ -46,7 +46,7 @@ struct mp_source_ops {
 	/* Attaches/detaches optional groups (mask of enum mp_group, 0: none); -EOPNOTSUPP with a
 	 * reason. Works after privileges were dropped. */
 	int (*need_groups)(struct mp_source *s, unsigned groups, struct mp_diag *d);
-	/* Drops counted so far, by enum mp_drop. */
+	/* Drops counted so far, by enum mp_drop. A system call per program: not for every tick. */
 	void (*drops)(struct mp_source *s, uint64_t drops[_MP_DROP_MAX]);
 	/* BPF run time and run count of all programs (false: statistics not to be had). */
 	bool (*self_cost)(struct mp_source *s, uint64_t *ret_run_ns, uint64_t *ret_runs);

@@ -20,7 +20,8 @@ typedef int mp_iter_not_built;
 
 #include "mmsperf.skel.h"
 
-#define MAX_PASSES       8 /* of one adoption; 2 is usual */
+#define MAX_PASSES       8                     /* of one adoption; 2 is usual */
+#define FREE_WITHIN_NS   (3 * MP_NSEC_PER_SEC) /* after exit; a grace period takes 10-100 ms */
 #define LOAD_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
 #define STORE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
@@ -75,14 +76,20 @@ static bool is_nobodys(const struct mp_bpf *b, uint32_t slot)
 	       LOAD_ONCE(b->skel->bss->mp_state[slot]) != MP_SLOT_DONE;
 }
 
-static void discard(struct mp_bpf *b, uint32_t slot)
+static void forget_pid(struct mp_bpf *b, uint32_t slot)
 {
 	uint32_t tgid = b->slots[slot].tgid;
 
 	if (slot_of_pid(b, tgid) == slot)
 		STORE_ONCE(b->pids[tgid / MP_PIDS_PER_ENTRY].slot[tgid % MP_PIDS_PER_ENTRY], 0);
+}
+
+static void discard(struct mp_bpf *b, uint32_t slot)
+{
+	forget_pid(b, slot);
 	b->recs[slot].state = MP_REC_FREE;
 	b->out[slot].state = MP_REC_FREE;
+	b->over[slot] = true;
 	set_state(b, slot, MP_SLOT_DONE); /* a hook may be at work on it: free at the next tick */
 }
 
@@ -116,6 +123,38 @@ static void take_rec(struct mp_bpf *b, uint32_t slot)
 	if (out->state == MP_REC_LIVE && out->start_ns == now.start_ns && out->run_ns > now.run_ns)
 		now.run_ns = out->run_ns;
 	*out = now;
+	b->over[slot] = now.state == MP_REC_ENDED;
+}
+
+/*
+ * Reaped, but the kernel has not freed it: somebody else holds the task, for as long as he likes.
+ * Its last reading has to do as its final one, and that totals may be missing is counted.
+ */
+static void give_up(struct mp_bpf *b, uint32_t slot, uint64_t now)
+{
+	const struct mp_slot *s = &b->slots[slot];
+	struct mp_rec *r = &b->recs[slot];
+
+	if (LOAD_ONCE(b->skel->bss->mp_state[slot]) != MP_SLOT_EXITED ||
+	    b->skel->bss->mp_begun[slot].pass == b->skel->bss->mp_pass ||
+	    LOAD_ONCE(s->exit_ns) + FREE_WITHIN_NS > now)
+		return;
+	if (r->start_ns != s->start_ns) /* never read */
+		*r = (struct mp_rec){.start_ns = s->start_ns,
+				     .tgid = s->vtgid,
+				     .parent_slot = s->parent_slot,
+				     .threads_created = s->threads_created,
+				     .threads_ended = s->threads_ended,
+				     .execs = s->execs,
+				     .valid = MP_HAS_THREADS,
+				     .flags = s->flags};
+	r->exit_ns = s->exit_ns;
+	r->threads = r->fds = 0;
+	r->valid &= ~(uint32_t)(MP_HAS_MEM | MP_HAS_FDS);
+	r->state = MP_REC_ENDED;
+	b->skel->bss->mp_drops[MP_DROP_MISSED]++;
+	set_state(b, slot, MP_SLOT_DONE);
+	forget_pid(b, slot);
 }
 
 static int tick(struct mp_source *s, const struct mp_rec **ret_recs, size_t *ret_n)
@@ -123,13 +162,13 @@ static int tick(struct mp_source *s, const struct mp_rec **ret_recs, size_t *ret
 	struct mp_bpf *b = mp_bpf_of(s);
 	const __u8 *state = b->skel->bss->mp_state;
 	uint32_t top = mp_members_top(b), n = 0;
+	uint64_t now;
 	int r;
 
 	for (uint32_t i = top; i-- > 0;) {
-		/* Reported by the last tick (a later end is reported first), or discarded by it. */
-		if (LOAD_ONCE(state[i]) != MP_SLOT_DONE || b->out[i].state == MP_REC_LIVE ||
-		    (b->out[i].state == MP_REC_FREE && b->recs[i].state == MP_REC_ENDED))
+		if (!b->over[i])
 			continue;
+		b->over[i] = false;
 		b->out[i].state = MP_REC_FREE;
 		r = slot_put(b, i);
 		if (r)
@@ -141,6 +180,7 @@ static int tick(struct mp_source *s, const struct mp_rec **ret_recs, size_t *ret
 	if (r)
 		return r;
 	top = mp_members_top(b);
+	now = mp_now_ns();
 	for (uint32_t i = 0; i < top; i++) {
 		if (LOAD_ONCE(state[i]) == MP_SLOT_FREE) {
 			b->out[i].state = MP_REC_FREE;
@@ -150,6 +190,7 @@ static int tick(struct mp_source *s, const struct mp_rec **ret_recs, size_t *ret
 			discard(b, i);
 			continue;
 		}
+		give_up(b, i, now);
 		take_rec(b, i);
 		n = i + 1;
 	}
@@ -217,7 +258,8 @@ int mp_iter_open(struct mp_source **ret_source, struct mp_diag *d)
 	if (r)
 		return r;
 	b->out = calloc(MP_MAX_SLOTS, sizeof(*b->out));
-	if (!b->out) {
+	b->over = calloc(MP_MAX_SLOTS, sizeof(*b->over));
+	if (!b->out || !b->over) {
 		mp_loader_close(b);
 		return mp_diag_set(d, -ENOMEM, NULL, 0, 0, "out of memory");
 	}

@@ -341,6 +341,7 @@ void mp_loader_close(struct mp_bpf *b)
 	}
 	mmsperf_bpf__destroy(b->skel);
 	free(b->out);
+	free(b->over);
 	free(b->cmdline);
 	free(b);
 }

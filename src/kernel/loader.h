@@ -46,7 +46,8 @@ struct mp_bpf {
 	int free_fd;   /* stack of free slots */
 
 	struct mp_rec *out; /* iterator rung: what the last tick gave out */
-	char *cmdline;      /* last answer of cmd() that came from /proc */
+	bool *over;    /* iterator rung: slots to free at the next tick: reported, or nobody\'s */
+	char *cmdline; /* last answer of cmd() that came from /proc */
 };
 
 /*

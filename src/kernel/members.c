@@ -215,29 +215,44 @@ int mp_members_need_groups(struct mp_source *s, unsigned groups, struct mp_diag 
 	return 0;
 }
 
+static int prog_info(const struct bpf_program *p, struct bpf_prog_info *ret_info)
+{
+	__u32 len = sizeof(*ret_info);
+
+	memset(ret_info, 0, sizeof(*ret_info));
+	return bpf_obj_get_info_by_fd(bpf_program__fd(p), ret_info, &len) ? -errno : 0;
+}
+
+/* Those the programs counted, and those the kernel did for programs that it left out. */
 void mp_members_drops(struct mp_source *s, uint64_t drops[_MP_DROP_MAX])
 {
+	struct mp_bpf *b = mp_bpf_of(s);
+	struct bpf_prog_info info;
+	struct bpf_program *p;
+
 	for (size_t i = 0; i < _MP_DROP_MAX; i++)
-		drops[i] = LOAD_ONCE(mp_bpf_of(s)->skel->bss->mp_drops[i]);
+		drops[i] = LOAD_ONCE(b->skel->bss->mp_drops[i]);
+	bpf_object__for_each_program(p, b->skel->obj)
+	{
+		if (bpf_program__fd(p) >= 0 && !prog_info(p, &info))
+			drops[MP_DROP_MISSED] += info.recursion_misses;
+	}
 }
 
 bool mp_members_self_cost(struct mp_source *s, uint64_t *ret_run_ns, uint64_t *ret_runs)
 {
 	struct mp_bpf *b = mp_bpf_of(s);
 	uint64_t ns = 0, runs = 0;
+	struct bpf_prog_info info;
 	struct bpf_program *p;
 
 	if (b->stats_fd < 0)
 		return false;
 	bpf_object__for_each_program(p, b->skel->obj)
 	{
-		struct bpf_prog_info info = {0};
-		__u32 len = sizeof(info);
-		int fd = bpf_program__fd(p);
-
-		if (fd < 0)
+		if (bpf_program__fd(p) < 0)
 			continue;
-		if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		if (prog_info(p, &info))
 			return false;
 		ns += info.run_time_ns;
 		runs += info.run_cnt;
