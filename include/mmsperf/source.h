@@ -46,9 +46,10 @@ struct mp_source_ops {
 	/* Attaches/detaches optional groups (mask of enum mp_group, 0: none); -EOPNOTSUPP with a
 	 * reason. Works after privileges were dropped. */
 	int (*need_groups)(struct mp_source *s, unsigned groups, struct mp_diag *d);
-	/* Drops counted so far, by enum mp_drop. A system call per program: not for every tick. */
+	/* Drops counted so far, by enum mp_drop (MP_DROP_MISSED as of at most a second ago). */
 	void (*drops)(struct mp_source *s, uint64_t drops[_MP_DROP_MAX]);
-	/* BPF run time and run count of all programs (false: statistics not to be had). */
+	/* BPF run time and run count of all programs (false: statistics not to be had). A system
+	 * call per program: not for every tick. */
 	bool (*self_cost)(struct mp_source *s, uint64_t *ret_run_ns, uint64_t *ret_runs);
 	/*
 	 * Optional (NULL: everything always). Mask of enum mp_rec_valid that the next ticks are to

@@ -36,6 +36,7 @@ struct mp_bpf {
 	uint32_t sched_gen;
 	int tick_fd, adopt_fd; /* snapshot rung: programs */
 	uint64_t calibrated_ns;
+	uint64_t missed, missed_at_ns; /* runs that the kernel left out, as of then */
 
 	/* mapped maps; valid until mp_loader_close() */
 	struct mp_rec *recs;

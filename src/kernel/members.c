@@ -24,6 +24,7 @@ typedef int mp_members_not_built; /* ISO C wants something in a file */
 
 #define CMDLINE_MAX        65536
 #define CALIBRATE_EVERY_NS (MP_NSEC_PER_SEC / 2)
+#define MISSED_EVERY_NS    MP_NSEC_PER_SEC
 #define LOAD_ONCE(x)       (*(const volatile __typeof__(x) *)&(x))
 
 uint32_t mp_members_top(const struct mp_bpf *b)
@@ -215,51 +216,50 @@ int mp_members_need_groups(struct mp_source *s, unsigned groups, struct mp_diag 
 	return 0;
 }
 
-static int prog_info(const struct bpf_program *p, struct bpf_prog_info *ret_info)
+/* The kernel's account of all loaded programs: a system call each. */
+static int read_programs(struct mp_bpf *b, uint64_t *ret_run_ns, uint64_t *ret_runs)
 {
-	__u32 len = sizeof(*ret_info);
+	uint64_t ns = 0, runs = 0, missed = 0;
+	struct bpf_program *p;
 
-	memset(ret_info, 0, sizeof(*ret_info));
-	return bpf_obj_get_info_by_fd(bpf_program__fd(p), ret_info, &len) ? -errno : 0;
+	bpf_object__for_each_program(p, b->skel->obj)
+	{
+		struct bpf_prog_info info = {0};
+		__u32 len = sizeof(info);
+
+		if (bpf_program__fd(p) < 0)
+			continue;
+		if (bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &len))
+			return -errno;
+		ns += info.run_time_ns;
+		runs += info.run_cnt;
+		missed += info.recursion_misses;
+	}
+	b->missed = missed;
+	b->missed_at_ns = mp_now_ns();
+	*ret_run_ns = ns;
+	*ret_runs = runs;
+	return 0;
 }
 
 /* Those the programs counted, and those the kernel did for programs that it left out. */
 void mp_members_drops(struct mp_source *s, uint64_t drops[_MP_DROP_MAX])
 {
 	struct mp_bpf *b = mp_bpf_of(s);
-	struct bpf_prog_info info;
-	struct bpf_program *p;
+	uint64_t ns, runs;
 
+	if (!b->missed_at_ns || mp_now_ns() - b->missed_at_ns > MISSED_EVERY_NS)
+		(void)read_programs(b, &ns, &runs);
 	for (size_t i = 0; i < _MP_DROP_MAX; i++)
 		drops[i] = LOAD_ONCE(b->skel->bss->mp_drops[i]);
-	bpf_object__for_each_program(p, b->skel->obj)
-	{
-		if (bpf_program__fd(p) >= 0 && !prog_info(p, &info))
-			drops[MP_DROP_MISSED] += info.recursion_misses;
-	}
+	drops[MP_DROP_MISSED] += b->missed;
 }
 
 bool mp_members_self_cost(struct mp_source *s, uint64_t *ret_run_ns, uint64_t *ret_runs)
 {
 	struct mp_bpf *b = mp_bpf_of(s);
-	uint64_t ns = 0, runs = 0;
-	struct bpf_prog_info info;
-	struct bpf_program *p;
 
-	if (b->stats_fd < 0)
-		return false;
-	bpf_object__for_each_program(p, b->skel->obj)
-	{
-		if (bpf_program__fd(p) < 0)
-			continue;
-		if (prog_info(p, &info))
-			return false;
-		ns += info.run_time_ns;
-		runs += info.run_cnt;
-	}
-	*ret_run_ns = ns;
-	*ret_runs = runs;
-	return true;
+	return b->stats_fd >= 0 && !read_programs(b, ret_run_ns, ret_runs);
 }
 
 void mp_members_want(struct mp_source *s, unsigned valid)
