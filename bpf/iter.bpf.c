@@ -117,7 +117,7 @@ int mp_i_adopt(struct bpf_iter__task *ctx)
 	struct task_struct *t = ctx->task;
 
 	if (t && t->pid == t->tgid)
-		mp_adopt_one(t, MP_MAX_ANCESTRY, false);
+		mp_adopt_one(t, false);
 	return 0;
 }
 

@@ -223,23 +223,28 @@ static __always_inline __u32 mp_member_slot(struct task_struct *task)
 	return s && mp_is_of_slot(task, s) ? slot : MP_NO_SLOT;
 }
 
-/* Slot of the nearest ancestor that is a member, looking up at most `depth` generations. */
-static __always_inline __u32 mp_ancestor_slot(struct task_struct *p, const int depth)
+/*
+ * Slot of the nearest member among p and its ancestors; p is an address, not a trusted pointer.
+ * Global, and so verified once and alone: inside the walk over all processes its loop would be
+ * looked at in every state of that one (58 ms of load time).
+ */
+__weak __u32 mp_nearest_slot(__u64 address)
 {
-	__u32 slot = MP_NO_SLOT, tgid = p->tgid;
+	struct task_struct *p = (void *)address;
+	__u32 slot = MP_NO_SLOT;
 
-	for (int i = 0; i < depth && slot == MP_NO_SLOT && tgid > 1; i++) {
-		p = BPF_CORE_READ(p, real_parent);
-		tgid = BPF_CORE_READ(p, tgid);
+	for (int i = 0; i < MP_MAX_ANCESTRY; i++) {
 		slot = mp_member_slot(p);
+		if (slot != MP_NO_SLOT || BPF_CORE_READ(p, tgid) <= 1)
+			break;
+		p = BPF_CORE_READ(p, real_parent);
 	}
 	return slot;
 }
 
 /* One process while all of the machine are walked: member if it is the wanted one or descends from
  * a member. */
-static __always_inline void mp_adopt_one(struct task_struct *leader, const int depth,
-					 const bool hold)
+static __always_inline void mp_adopt_one(struct task_struct *leader, const bool hold)
 {
 	__u32 slot, parent = MP_NO_SLOT, flags = 0;
 	struct mp_cmd *cmd;
@@ -252,7 +257,7 @@ static __always_inline void mp_adopt_one(struct task_struct *leader, const int d
 	if (mp_vtgid(leader) == mp_adoption.pid) {
 		flags = MP_REC_ROOT;
 	} else if (slot == MP_NO_SLOT) {
-		parent = mp_ancestor_slot(leader, depth);
+		parent = mp_nearest_slot((__u64)BPF_CORE_READ(leader, real_parent));
 		if (parent == MP_NO_SLOT)
 			return;
 	} else {

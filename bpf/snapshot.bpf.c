@@ -22,7 +22,6 @@ extern void bpf_iter_task_destroy(struct bpf_iter_task *it) __ksym __weak;
 
 #define MP_STATES_A_WORD 8
 #define MP_MAX_TRIES     3
-#define MP_MAX_ENDING    8 /* ancestors in a row that are ending, at adoption */
 
 __u32 mp_top;    /* in: walk slots below this, a multiple of MP_SLOT_GROUP */
 __u32 mp_n_recs; /* out: records in use are below this */
@@ -237,7 +236,7 @@ int mp_adopt_all(void *ctx)
 	bpf_rcu_read_lock();
 	bpf_iter_task_new(&it, 0, MP_ITER_ALL_PROCS);
 	while ((t = bpf_iter_task_next(&it)))
-		mp_adopt_one(t, MP_MAX_ENDING, true);
+		mp_adopt_one(t, true);
 	bpf_iter_task_destroy(&it);
 	bpf_rcu_read_unlock();
 	return 0;
