@@ -25,6 +25,7 @@ static const struct command commands[] = {
 	{"report", mp_cmd_report,
 	 "write the pages of a stored run, or of any folder bzt left, again"},
 	{"compare", mp_cmd_compare, "compare stored runs, or sets of them, metric by metric"},
+	{"rejudge", mp_cmd_rejudge, "apply changed criteria to a stored run, without running it"},
 };
 
 static void print_usage(void)

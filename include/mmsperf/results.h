@@ -149,6 +149,7 @@ struct mp_run {
 	char *server;     /* one line: what was measured */
 	char *comparison; /* one line: how it compares with the baseline; NULL: it was not */
 	enum mp_verdict comparison_verdict; /* of its rules; MP_SKIPPED: none was judged */
+	char *note; /* what a reader of its report has to know first; not stored; NULL */
 	struct mp_fingerprint fingerprint;
 	char **tags; /* words people gave it; owned */
 	size_t n_tags;

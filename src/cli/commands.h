@@ -16,3 +16,4 @@ int mp_cmd_metrics(int argc, char **argv);
 int mp_cmd_doctor(int argc, char **argv);
 int mp_cmd_report(int argc, char **argv);
 int mp_cmd_compare(int argc, char **argv);
+int mp_cmd_rejudge(int argc, char **argv);

@@ -159,6 +159,8 @@ void mp_report_console(const struct mp_run *r, FILE *out)
 				v == MP_ERROR ? "in error" : mp_verdict_name(v));
 	fprintf(out, "; %zu case%s; %s\n", cases, cases == 1 ? "" : "s",
 		mp_format_elapsed(elapsed, sizeof(elapsed), r->duration_s));
+	if (r->note)
+		put_wrapped("", r->note, out);
 	if (r->comparison)
 		put_wrapped("", r->comparison, out);
 	if (r->stopped)

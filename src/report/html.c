@@ -482,6 +482,11 @@ static void write_body(struct mp_buf *b, const struct mp_run *r)
 	if (t.incomplete)
 		mp_buf_puts(b, "<p class=\"note\">At least one suite ended before its load did; "
 			       "whatever was measured is shown.</p>\n");
+	if (r->note) {
+		mp_buf_puts(b, "<p class=\"note\">");
+		mp_html_text(b, r->note);
+		mp_buf_puts(b, "</p>\n");
+	}
 	if (r->comparison) {
 		mp_buf_printf(b,
 			      "<p class=\"%s\"><a data-file href=\"comparison_results.html\">"

@@ -93,6 +93,7 @@ void mp_run_done(struct mp_run *r)
 	free(r->commit);
 	free(r->server);
 	free(r->comparison);
+	free(r->note);
 	mp_fingerprint_done(&r->fingerprint);
 	for (size_t i = 0; i < r->n_tags; i++)
 		free(r->tags[i]);

@@ -8,6 +8,7 @@
 #include <mmsperf/str.h>
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 static const char *const conds[] = {
@@ -82,6 +83,10 @@ int mp_crit_to_yaml(const struct mp_criterion *c, struct mp_yaml **ret_y)
 		mp_buf_printf(&b, "timeframe: %ss\n", window);
 	mp_buf_printf(&b, "stop: %s\nfail: %s\n", c->stop ? "true" : "false",
 		      c->fail ? "true" : "false");
+	if (!isnan(c->diff_percent)) { /* nothing to bzt, but comparisons read it from its files */
+		(void)mp_format_double(number, c->diff_percent);
+		mp_buf_printf(&b, "diff_percent: %s\n", number);
+	}
 	if (b.failed)
 		return -ENOMEM;
 	return mp_yaml_parse(b.s, b.len, "criterion", ret_y, NULL);

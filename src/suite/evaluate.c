@@ -195,6 +195,57 @@ static struct mp_finding eval_monitor(const struct mp_plan *p, const struct mp_c
 	return f;
 }
 
+/* What bzt would have looked at each second, in the threshold's unit; v has room for l->n. */
+static bool by_second(const struct mp_criterion *c, const struct mp_load *l, double *v)
+{
+	bool percent = c->percent;
+	const struct {
+		const char *subject;
+		const double *v, *less;
+		double scale;
+	} known[] = {
+		{"avg-rt", l->avg_ms, NULL, 0.001},
+		{"p50", l->p50_ms, NULL, 0.001},
+		{"p90", l->p90_ms, NULL, 0.001},
+		{"p99", l->p99_ms, NULL, 0.001},
+		{"hits", l->throughput, NULL, 1},
+		{"concurr", l->concurrency, NULL, 1},
+		{"fail", percent ? l->failed_pct : l->errors, NULL, 1},
+		{"succ", percent ? l->succeeded_pct : l->throughput, percent ? NULL : l->errors, 1},
+	};
+
+	for (size_t k = 0; k < ARRAY_SIZE(known); k++) {
+		size_t n = strlen(known[k].subject);
+
+		/* "success" is succ, "p90.0" is p90, and p999 is neither */
+		if (strncmp(c->subject, known[k].subject, n) != 0 ||
+		    (*c->subject == 'p' && c->subject[n] && strcmp(c->subject + n, ".0") != 0))
+			continue;
+		for (size_t i = 0; i < l->n; i++)
+			v[i] = known[k].scale *
+			       (known[k].v[i] - (known[k].less ? known[k].less[i] : 0));
+		return true;
+	}
+	return false;
+}
+
+static struct mp_finding eval_seconds(const struct mp_criterion *c, const struct mp_evidence *e)
+{
+	struct mp_finding f = {.state = MP_FIND_UNJUDGED, .observed = NAN};
+	const struct mp_load *l = c->label && *c->label ? NULL : e->load;
+	_cleanup_free_ double *v = NULL;
+
+	for (size_t i = 0; i < e->n_by_label && !l; i++)
+		if (!strcmp(e->by_label[i].label, c->label))
+			l = &e->by_label[i].load;
+	if (!l)
+		return f;
+	v = calloc(l->n + 1, sizeof(*v));
+	if (v && by_second(c, l, v))
+		mp_eval_series(c, l->ts, v, l->n, &f);
+	return f;
+}
+
 struct mp_finding mp_eval_criterion(const struct mp_plan *p, const struct mp_criterion *c,
 				    const struct mp_evidence *e)
 {
@@ -316,8 +367,8 @@ static int judge(const struct mp_criterion *c, const struct mp_finding *f, const
 static int add_criterion_case(const struct mp_plan *p, const struct mp_criterion *c,
 			      const struct mp_evidence *e, struct mp_suite_result *s)
 {
-	struct mp_finding f = mp_eval_criterion(p, c, e);
 	const struct mp_case *x = find_xunit(c, e);
+	struct mp_finding f = mp_eval_criterion(p, c, e);
 	_cleanup_(mp_case_done) struct mp_case k = {.observed = NAN};
 	double window;
 	int r;
@@ -325,10 +376,15 @@ static int add_criterion_case(const struct mp_plan *p, const struct mp_criterion
 	(void)mp_criterion_parse(c->bzt_name, &k, &window);
 	k.threshold = c->threshold;
 	k.op = *mp_cond_text(c->cond);
-	k.observed = f.observed;
 	k.name = strdup(c->name);
 	if (!k.name)
 		return -ENOMEM;
+	/* bzt saw every request as it came: where it judged this very criterion, ours is no better
+	 */
+	if (!x && c->kind == MP_CRIT_DATA && f.state == MP_FIND_UNJUDGED && e->load &&
+	    c->window_s > 0)
+		f = eval_seconds(c, e);
+	k.observed = f.observed;
 	r = judge(c, &f, x, e, &k);
 	if (r < 0)
 		return r;
@@ -422,4 +478,19 @@ int mp_eval_exit_code(const struct mp_outcome *o)
 		failed |= o->suites[i].verdict == MP_FAILED;
 	}
 	return o->stopped ? 2 : error ? 1 : failed ? 3 : 0;
+}
+
+enum mp_verdict mp_eval_verdict(const struct mp_suite_result *suites, size_t n)
+{
+	enum mp_verdict worst = MP_SKIPPED;
+
+	for (size_t i = 0; i < n; i++) {
+		enum mp_verdict v = suites[i].verdict;
+
+		if (v == MP_PASSED && worst == MP_SKIPPED)
+			worst = MP_PASSED;
+		else if (v > worst && v != MP_SKIPPED)
+			worst = v;
+	}
+	return worst;
 }

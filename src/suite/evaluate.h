@@ -39,6 +39,11 @@ struct mp_evidence {
 	size_t n_xunit;
 	int bzt_code;
 	bool incomplete;
+	/* requests second by second, where criteria with a timeframe are to be judged without bzt:
+	 * of all, and of single labels */
+	const struct mp_load *load;
+	const struct mp_label_load *by_label;
+	size_t n_by_label;
 };
 
 struct mp_finding mp_eval_criterion(const struct mp_plan *p, const struct mp_criterion *c,
@@ -59,3 +64,5 @@ struct mp_outcome {
 	enum mp_verdict comparison; /* with the baseline; MP_PASSED where there was none */
 };
 int mp_eval_exit_code(const struct mp_outcome *o);
+/* Of a whole run: the worst of its suites, skipped only where all are. */
+enum mp_verdict mp_eval_verdict(const struct mp_suite_result *suites, size_t n);

@@ -207,15 +207,7 @@ static void decide(struct mp_runner *u)
 
 	u->run.stopped = o.stopped;
 	u->run.exit_code = mp_eval_exit_code(&o);
-	u->run.verdict = MP_SKIPPED;
-	for (size_t i = 0; i < u->run.n_suites; i++) {
-		enum mp_verdict v = u->run.suites[i].verdict;
-
-		if (v == MP_PASSED && u->run.verdict == MP_SKIPPED)
-			u->run.verdict = MP_PASSED;
-		else if (v > u->run.verdict && v != MP_SKIPPED)
-			u->run.verdict = v;
-	}
+	u->run.verdict = mp_eval_verdict(u->run.suites, u->run.n_suites);
 	/* a run that failed its comparison must not become the next one's baseline */
 	if (o.comparison >= MP_FAILED && o.comparison > u->run.verdict)
 		u->run.verdict = o.comparison;
