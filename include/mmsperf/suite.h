@@ -13,7 +13,13 @@ struct mp_suite {
 	char *global_path; /* global_config.yaml or NULL */
 	struct mp_yaml *doc, *env_doc, *global_doc; /* NULL where there is no file or it is bad */
 	struct mp_plan *plan;                       /* what the three say together; NULL when bad */
-	bool bad; /* malformed: `diag` says where and why; it is not run */
+	/* a simple suite: what it says, its own tree (doc is then Taurus' one, made from it), and
+	 * the texts bzt is given */
+	struct mp_simple *simple;
+	struct mp_yaml *source;
+	char *taurus, *taurus_jmx; /* jmx: NULL where the load has no script of ours */
+	double hold_cap_s;         /* no load is held longer; 0: as long as they say */
+	bool bad;                  /* malformed: `diag` says where and why; it is not run */
 	struct mp_diag diag;
 	double expected_s; /* ramp-up + hold-for + start-up allowance; 0: unknown */
 	size_t n_criteria;
@@ -27,9 +33,10 @@ struct mp_suite_list {
 struct mp_run_opts {
 	const char *artifacts_dir, *test_dir, *pattern, *exclude, *env_name, *jmeter_path, *server;
 	bool monit, compare_local;
-	double timeout_s; /* 0: 3 x expected + 120 */
-	int verbosity;    /* -1 quiet, 0, 1 verbose */
-	const char *self; /* path of this program, to start the collector */
+	double hold_cap_s; /* --quick: loads are held no longer; 0: as long as the suites say */
+	double timeout_s;  /* 0: 3 x expected + 120 */
+	int verbosity;     /* -1 quiet, 0, 1 verbose */
+	const char *self;  /* path of this program, to start the collector */
 };
 
 /*

@@ -51,6 +51,8 @@ bool mp_yaml_truth(const struct mp_yaml *y, bool fallback);
  * trees they came from, which must live longer.
  */
 int mp_yaml_copy(const struct mp_yaml *y, struct mp_yaml **ret_copy);
+/* map[key] = a copy of val, with the place of key where it is new. */
+int mp_yaml_set(struct mp_yaml *map, const struct mp_yaml *key, const struct mp_yaml *val);
 int mp_yaml_new_scalar(const char *text, bool quoted, struct mp_yaml **ret_y);
 /*
  * Merges src into the map dst by bzt's rules: maps by key, lists appended, the later scalar wins;

@@ -32,7 +32,7 @@
 #define MAX_CONSOLE (8u << 20)
 
 struct argv {
-	char *v[48];
+	char *v[192];
 	size_t n;
 	bool failed;
 };
@@ -120,6 +120,24 @@ static int write_rc(const struct mp_suite *s, const char *home, struct mp_diag *
 	return r < 0 ? mp_diag_set(d, r, path, 0, 0, "cannot be written: %s", strerror(-r)) : 0;
 }
 
+/* --quick: loads are held no longer than this. */
+static void add_hold_caps(struct argv *a, const struct mp_plan *p)
+{
+	char name[48], value[32];
+
+	(void)mp_format_double(value, p->hold_cap_s);
+	(void)strcat(value, "s");
+	for (unsigned i = 0; i < 64; i++) {
+		if (!(p->capped & 1ull << i))
+			continue;
+		if (p->one_execution)
+			(void)snprintf(name, sizeof(name), "execution.hold-for");
+		else
+			(void)snprintf(name, sizeof(name), "execution.%u.hold-for", i);
+		add_override(a, name, value, false);
+	}
+}
+
 static int make_argv(const struct mp_suite *s, const struct mp_bzt_opts *o, struct argv *a,
 		     struct mp_diag *d)
 {
@@ -135,6 +153,7 @@ static int make_argv(const struct mp_suite *s, const struct mp_bzt_opts *o, stru
 		add_override(a, "modules.jmeter.path", o->jmeter, false);
 	if (o->jmeter && o->offline_jmeter)
 		add_override(a, "modules.jmeter.detect-plugins", "false", false);
+	add_hold_caps(a, s->plan);
 	r = mp_rewrite_files(s, o->suite_dir, files, d);
 	for (size_t i = 0; !r && files[i]; i++)
 		add(a, files[i]);

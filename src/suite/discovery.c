@@ -7,6 +7,7 @@
 #include <mmsperf/suite.h>
 
 #include "suite/plan.h"
+#include "suite/simple.h"
 
 #include <mmsperf/fs.h>
 #include <mmsperf/str.h>
@@ -33,6 +34,10 @@ struct walk {
 static void suite_done(struct mp_suite *s)
 {
 	mp_plan_free(s->plan);
+	mp_simple_free(s->simple);
+	mp_yaml_free(s->source);
+	free(s->taurus);
+	free(s->taurus_jmx);
 	mp_yaml_free(s->doc);
 	mp_yaml_free(s->env_doc);
 	mp_yaml_free(s->global_doc);
@@ -108,7 +113,8 @@ static void hint_environment(const struct walk *w, struct mp_suite *s)
 			       w->o->env_name);
 }
 
-static int read_and_plan(struct mp_suite *s)
+/* Case i of a simple suite's matrix; *ret_cases says how many there are. */
+static int read_and_plan(struct mp_suite *s, size_t i, size_t *ret_cases)
 {
 	int r = mp_yaml_read(s->path, &s->doc, &s->diag);
 
@@ -116,15 +122,46 @@ static int read_and_plan(struct mp_suite *s)
 		r = mp_yaml_read(s->env_path, &s->env_doc, &s->diag);
 	if (!r && s->global_path)
 		r = mp_yaml_read(s->global_path, &s->global_doc, &s->diag);
+	if (!r && mp_simple_is(s->doc))
+		r = mp_simple_compile(s, i, ret_cases);
 	if (!r)
 		r = mp_plan_new(s, &s->plan, &s->diag);
+	if (!r && s->simple)
+		r = mp_simple_apply(s->simple, s->plan);
 	if (r == -ENOMEM)
 		return r;
 	s->bad = r < 0;
 	if (s->plan) {
 		s->expected_s = s->plan->expected_s;
 		s->n_criteria = s->plan->n_crit;
+		for (size_t k = 0; s->simple && k < s->simple->n_expects; k++)
+			s->n_criteria += !mp_expect_is_criterion(&s->simple->expects[k]);
 	}
+	return 0;
+}
+
+/* Case i of a file; a Taurus suite has one. */
+static int add_case(struct walk *w, const char *dir, const char *path, const char *name, size_t i,
+		    size_t *ret_cases)
+{
+	struct mp_suite *bigger = reallocarray(w->list.v, w->list.n + 1, sizeof(*bigger)),
+			s = {.hold_cap_s = w->o->hold_cap_s};
+	int r;
+
+	if (!bigger)
+		return -ENOMEM;
+	w->list.v = bigger;
+	s.name = strdup(name);
+	s.path = strdup(path);
+	r = s.name && s.path ? find_companions(w, dir, &s) : -ENOMEM;
+	if (!r)
+		r = read_and_plan(&s, i, ret_cases);
+	hint_environment(w, &s);
+	if (r < 0) {
+		suite_done(&s);
+		return r;
+	}
+	w->list.v[w->list.n++] = s;
 	return 0;
 }
 
@@ -132,9 +169,9 @@ static int add_suite(struct walk *w, const char *dir, const char *file)
 {
 	_cleanup_free_ char *name = strndup(file, strlen(file) - strlen(".yaml")),
 			    *path = mp_path_join(dir, file);
-	struct mp_suite *bigger, s = {0};
 	const char *below = path;
-	int r;
+	size_t n = 1;
+	int r = 0;
 
 	if (!name || !path)
 		return -ENOMEM;
@@ -143,22 +180,9 @@ static int add_suite(struct walk *w, const char *dir, const char *file)
 	if (!matches(w->o->pattern, below, file, name) ||
 	    (w->o->exclude && matches(w->o->exclude, below, file, name)))
 		return 0;
-	bigger = reallocarray(w->list.v, w->list.n + 1, sizeof(*bigger));
-	if (!bigger)
-		return -ENOMEM;
-	w->list.v = bigger;
-	s.name = TAKE_PTR(name);
-	s.path = TAKE_PTR(path);
-	r = find_companions(w, dir, &s);
-	if (!r)
-		r = read_and_plan(&s);
-	hint_environment(w, &s);
-	if (r < 0) {
-		suite_done(&s);
-		return r;
-	}
-	w->list.v[w->list.n++] = s;
-	return 0;
+	for (size_t i = 0; !r && i < n; i++)
+		r = add_case(w, dir, path, name, i, &n);
+	return r;
 }
 
 static bool is_suite_file(const char *file)

@@ -5,6 +5,9 @@
  */
 #include "suite/runner.h"
 
+#include "suite/simple_judge.h"
+#include "suite/steps.h"
+
 #include "suite/evidence.h"
 
 #include <mmsperf/clock.h>
@@ -103,18 +106,21 @@ static char *bzt_end_text(const struct mp_suite_result *res, const struct mp_bzt
 			   res->dir);
 }
 
-static void judge(const struct mp_suite *s, struct mp_suite_result *res,
+static void judge(struct mp_runner *u, const struct mp_suite *s, struct mp_suite_result *res,
 		  const struct mp_evidence_files *f)
 {
 	struct mp_evidence ev = mp_evidence_of(f);
+	struct mp_diag d = {0};
 	int r;
 
 	ev.bzt_code = res->bzt_code;
 	/* what bzt did not get to judge is not "no data" */
 	ev.incomplete = res->verdict == MP_ERROR;
-	r = mp_eval_suite(s->plan, &ev, res);
+	r = mp_simple_judge(s, &u->run, f, ev.incomplete, res, &d);
+	if (!r)
+		r = mp_eval_suite(s->plan, &ev, res);
 	if (r < 0)
-		fault(res, r, NULL);
+		fault(res, r, &d);
 }
 
 /* Requests that failed without a criterion about them do not fail a suite; they are not hidden. */
@@ -153,8 +159,67 @@ static void after_bzt(struct mp_runner *u, const struct mp_suite *s, struct mp_s
 	if (b->strays && b->end == MP_BZT_ENDED)
 		mp_debug("%s: bzt left processes behind, ended: %zu", s->name, b->strays);
 	mp_evidence_collect(res->dir, &e);
-	judge(s, res, &e);
+	judge(u, s, res, &e);
 	set_remark(u, res, &e);
+}
+
+/* Whether a simple suite asks for a server of its own, where it is ours to start. */
+static bool wants_fresh_server(const struct mp_suite *s)
+{
+	return s->simple && s->simple->setup.n &&
+	       s->simple->setup.v[0].kind == MP_STEP_START_SERVER;
+}
+
+static void stopped_before_load(struct mp_suite_result *res)
+{
+	res->incomplete = true;
+	fault(res, 0, &(struct mp_diag){.msg = "stopped by hand before its load began"});
+}
+
+/* A simple suite's steps up to its load. 0, or an error that is in res already. */
+static int set_up(struct mp_runner *u, const struct mp_suite *s, struct mp_suite_result *res,
+		  struct mp_steps_run *steps)
+{
+	struct mp_diag d = {0};
+	int r;
+
+	if (!s->simple)
+		return 0;
+	steps->m = s->simple;
+	steps->ev = &u->ev;
+	steps->dir = res->dir;
+	r = mp_steps_begin(steps, &d);
+	if (!r)
+		r = mp_steps_setup(steps, &d);
+	if (r == -EINTR)
+		stopped_before_load(res);
+	else if (r < 0)
+		fault(res, r, &d);
+	return r;
+}
+
+/* Its steps after the load, which are made also when that or the set-up failed. */
+static void clean_up(const struct mp_suite *s, struct mp_suite_result *res,
+		     struct mp_steps_run *steps, bool whole)
+{
+	struct mp_diag d = {0}, own = {0};
+	int r = 0, last;
+
+	if (!s->simple)
+		return;
+	if (whole)
+		r = mp_steps_after_load(steps, &d);
+	last = mp_steps_cleanup(steps, whole && !r, &own);
+	if (!r && last < 0) {
+		r = last;
+		d = own;
+	}
+	if (r < 0 && r != -EINTR)
+		fault(res, r, &d);
+	d = (struct mp_diag){0};
+	r = mp_steps_end(steps, &d);
+	if (r < 0)
+		fault(res, r, &d);
 }
 
 static void load_and_judge(struct mp_runner *u, const struct mp_suite *s,
@@ -176,15 +241,20 @@ static void load_and_judge(struct mp_runner *u, const struct mp_suite *s,
 		.tick = mp_progress_tick,
 		.data = &u->progress,
 	};
+	_cleanup_(mp_steps_done) struct mp_steps_run steps = MP_STEPS_INIT;
 	struct mp_bzt_result b = {0};
 	struct mp_diag d = {0}, cd = {0};
-	int r = mp_bzt_run(s, &o, &u->ev, &b, &d), cr;
+	int r = set_up(u, s, res, &steps), cr;
 
-	cr = mp_collector_stop(c, &cd); /* its files are whole from here on */
-	if (r < 0) {
-		fault(res, r, &d);
-		return;
+	if (!r) {
+		r = mp_bzt_run(s, &o, &u->ev, &b, &d);
+		if (r < 0)
+			fault(res, r, &d);
 	}
+	clean_up(s, res, &steps, !r && b.end == MP_BZT_ENDED);
+	cr = mp_collector_stop(c, &cd); /* its files are whole from here on */
+	if (r < 0)
+		return;
 	if (cr < 0)
 		fault(res, cr, &cd);
 	after_bzt(u, s, res, &b, deadline);
@@ -229,6 +299,8 @@ void mp_runner_suite(struct mp_runner *u, const struct mp_suite *s, struct mp_su
 		fault(res, r, &d);
 		return;
 	}
+	if (wants_fresh_server(s))
+		mp_server_stop(&u->server);
 	r = prepare_server(u, s->plan, res);
 	/* a server that several suites share is not this one's time */
 	res->started_s = mp_wall_s();
@@ -240,10 +312,8 @@ void mp_runner_suite(struct mp_runner *u, const struct mp_suite *s, struct mp_su
 		if (r < 0 && r != -EINTR)
 			fault(res, r, &d);
 	}
-	if (r == -EINTR) {
-		res->incomplete = true;
-		fault(res, 0, &(struct mp_diag){.msg = "stopped by hand before its load began"});
-	}
+	if (r == -EINTR)
+		stopped_before_load(res);
 	if (r < 0)
 		return;
 	if (c.note && (!u->noted || strcmp(u->noted, c.note) != 0)) {

@@ -168,6 +168,7 @@ static int plan_execution(struct mp_plan *p, struct mp_diag *d)
 		return mp_diag_set(d, -EINVAL, p->merged->file, list ? list->line : 1,
 				   list ? list->col : 1,
 				   "no 'execution' says what load to make: not a suite");
+	p->one_execution = list->kind == MP_YAML_MAP;
 	n = list->kind == MP_YAML_SEQ ? list->n : 1;
 	for (size_t i = 0; i < n; i++) {
 		const struct mp_yaml *e = list->kind == MP_YAML_SEQ ? list->val[i] : list;
@@ -186,6 +187,10 @@ static int plan_execution(struct mp_plan *p, struct mp_diag *d)
 			r = duration_of(p, e, "delay", &delay, NULL, d);
 		if (r < 0)
 			return r;
+		if (p->hold_cap_s > 0 && hold > p->hold_cap_s && i < 64) {
+			hold = p->hold_cap_s;
+			p->capped |= 1ull << i;
+		}
 		if (uses_jmeter(p, e))
 			p->needs_jmeter = true;
 		if (!given)
@@ -536,6 +541,7 @@ int mp_plan_new(const struct mp_suite *s, struct mp_plan **ret_plan, struct mp_d
 
 	if (!p)
 		return -ENOMEM;
+	p->hold_cap_s = s->hold_cap_s;
 	for (size_t i = 0; i < ARRAY_SIZE(docs); i++)
 		if (docs[i] && docs[i]->kind != MP_YAML_MAP)
 			return mp_diag_set(d, -EINVAL, docs[i]->file, docs[i]->line, docs[i]->col,
@@ -557,6 +563,26 @@ int mp_plan_new(const struct mp_suite *s, struct mp_plan **ret_plan, struct mp_d
 	if (r < 0)
 		return r;
 	*ret_plan = TAKE_PTR(p);
+	return 0;
+}
+
+int mp_plan_vars(const struct mp_suite *s, struct mp_plan **ret_vars, struct mp_diag *d)
+{
+	_cleanup_(mp_plan_freep) struct mp_plan *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	r = mp_yaml_parse("{}", 2, s->path, &p->merged, d);
+	if (!r && s->env_doc && s->env_doc->kind == MP_YAML_MAP)
+		r = mp_yaml_merge(p->merged, s->env_doc);
+	if (!r && s->global_doc && s->global_doc->kind == MP_YAML_MAP)
+		r = mp_yaml_merge(p->merged, s->global_doc);
+	if (!r)
+		r = expand_env_values(p);
+	if (r < 0)
+		return r;
+	*ret_vars = TAKE_PTR(p);
 	return 0;
 }
 

@@ -9,6 +9,8 @@
 
 #include "suite/criteria.h"
 
+#include <stdint.h>
+
 /* One monitoring client of the suite. */
 struct mp_source_spec {
 	char *label; /* what criteria call it */
@@ -21,7 +23,10 @@ struct mp_source_spec {
 
 struct mp_plan {
 	struct mp_yaml *merged;
-	double expected_s; /* 0: unknown (iterations decide) */
+	double expected_s;  /* 0: unknown (iterations decide) */
+	double hold_cap_s;  /* > 0: hold-for of the executions in `capped` becomes this */
+	uint64_t capped;    /* by position, of the first 64 */
+	bool one_execution; /* `execution` is a map, not a list */
 	bool needs_jmeter;
 	bool starts_server;       /* a shellexec step does */
 	bool detects_plugins_set; /* modules.jmeter.detect-plugins is given */
@@ -39,6 +44,8 @@ struct mp_plan {
 
 /* suite->{doc,env_doc,global_doc} -> plan. -EINVAL with d filled: malformed. */
 int mp_plan_new(const struct mp_suite *s, struct mp_plan **ret_plan, struct mp_diag *d);
+/* What environment and global config define alone: for mp_plan_expand() before there is a plan. */
+int mp_plan_vars(const struct mp_suite *s, struct mp_plan **ret_vars, struct mp_diag *d);
 void mp_plan_free(struct mp_plan *p);
 void mp_plan_freep(struct mp_plan **p);
 

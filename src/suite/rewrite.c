@@ -7,6 +7,8 @@
  */
 #include "suite/rewrite.h"
 
+#include "suite/simple.h"
+
 #include <mmsperf/fs.h>
 #include <mmsperf/str.h>
 
@@ -131,6 +133,25 @@ static int write_copy(const struct mp_plan *p, const struct mp_yaml *doc, const 
 	return 0;
 }
 
+/* A simple suite reaches bzt as what it was compiled to, which the artifacts keep. */
+static int write_compiled(const struct mp_suite *s, const char *dir, char **ret_path,
+			  struct mp_diag *d)
+{
+	_cleanup_free_ char *path = mp_path_join(dir, "taurus.yaml"),
+			    *jmx = mp_path_join(dir, MP_OPEN_LOOP_JMX);
+	int r;
+
+	if (!path || !jmx)
+		return -ENOMEM;
+	r = mp_write_file(path, s->taurus, strlen(s->taurus), 0644);
+	if (!r && s->taurus_jmx)
+		r = mp_write_file(jmx, s->taurus_jmx, strlen(s->taurus_jmx), 0644);
+	if (r < 0)
+		return mp_diag_set(d, r, path, 0, 0, "cannot be written: %s", strerror(-r));
+	*ret_path = TAKE_PTR(path);
+	return 0;
+}
+
 int mp_rewrite_files(const struct mp_suite *s, const char *dir, char *ret_files[static 4],
 		     struct mp_diag *d)
 {
@@ -148,7 +169,9 @@ int mp_rewrite_files(const struct mp_suite *s, const char *dir, char *ret_files[
 			rewrite |= s->plan->crit[k].needs_rewrite &&
 				   !strcmp(s->plan->crit[k].file, docs[i]->file);
 		ret_files[n] = NULL;
-		if (rewrite)
+		if (i == 0 && s->simple)
+			r = write_compiled(s, dir, &ret_files[n], d);
+		else if (rewrite)
 			r = write_copy(s->plan, docs[i], dir, &ret_files[n], d);
 		else if (!(ret_files[n] = strdup(paths[i])))
 			r = -ENOMEM;

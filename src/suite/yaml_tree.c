@@ -213,6 +213,14 @@ static int set_key(struct mp_yaml *map, const struct mp_yaml *key_like, const ch
 	return push(map, key, val);
 }
 
+int mp_yaml_set(struct mp_yaml *map, const struct mp_yaml *key, const struct mp_yaml *val)
+{
+	struct mp_yaml *copy;
+	int r = mp_yaml_copy(val, &copy);
+
+	return r < 0 ? r : set_key(map, key, key->scalar, copy);
+}
+
 static int merge_items(struct mp_yaml *dst, const struct mp_yaml *src, bool by_position)
 {
 	for (size_t i = 0; i < src->n; i++) {
