@@ -112,6 +112,7 @@ static int read_model(struct mp_rd *rd, const struct mp_yaml *y, const struct mp
 	int r;
 
 	m->batch_delay_s = NAN;
+	m->workers = 1;
 	r = mp_rd_get_count(rd, root, "workers", 1, 1000, &m->workers);
 	if (!r)
 		r = mp_rd_get_count(rd, root, "batch", 1, 10000, &m->batch);

@@ -14,7 +14,8 @@
 
 struct mp_simple_model {
 	char *name, *url;     /* url: what the server loads, by default the name */
-	long workers, batch;  /* 0: not given, the server decides */
+	long workers;         /* 1 unless the suite says more */
+	long batch;           /* 0: not given, the server decides */
 	double batch_delay_s; /* NaN: not given */
 };
 

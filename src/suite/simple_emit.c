@@ -115,12 +115,14 @@ static void emit_execution(struct mp_buf *b, const struct mp_simple *m)
 
 	mp_buf_puts(b, "execution:\n");
 	line(b, "- executor: ", l->engine);
+	/* an open-loop plan says itself how long it lasts; told so here, bzt would make a closed
+	 * loop of it */
 	if (!(l->rate > 0)) {
 		mp_buf_printf(b, "  concurrency: %ld\n", l->concurrency);
 		if (l->ramp_s > 0)
 			number(b, "  ramp-up: ", l->ramp_s, "s");
+		number(b, "  hold-for: ", l->duration_s, "s");
 	}
-	number(b, "  hold-for: ", l->duration_s + (l->rate > 0 ? l->ramp_s : 0), "s");
 	mp_buf_puts(b, "  scenario: load\n");
 	if (l->n_hosts)
 		mp_buf_puts(b, "  distributed:\n");
@@ -295,6 +297,8 @@ int mp_simple_apply(const struct mp_simple *m, struct mp_plan *p)
 	_cleanup_yaml_ struct mp_yaml *key = NULL;
 	int r = 0;
 
+	if (m->load.rate > 0)
+		p->expected_s = m->load.ramp_s + m->load.duration_s + MP_STARTUP_ALLOWANCE_S;
 	if (m->own_address || !p->host) {
 		char *protocol = strdup(m->protocol), *host = strdup(m->host);
 
