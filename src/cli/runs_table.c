@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A list of runs for people and for machines. Called by runs.c and runs_prune.c. */
+#include "cli/runs.h"
+
+#include <mmsperf/cleanup.h>
+#include <mmsperf/str.h>
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NARROW    80
+#define WIDE      120
+#define KEEP_TAIL 22 /* of a name that does not fit: commit's end and epoch tell runs apart */
+
+static int width_of_output(void)
+{
+	struct winsize w;
+
+	return isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) && w.ws_col >= WIDE
+		       ? WIDE
+		       : NARROW;
+}
+
+static bool is_continuation(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* Characters, not bytes: names may be UTF-8. */
+static int length(const char *s)
+{
+	int n = 0;
+
+	for (; *s; s++)
+		n += !is_continuation(*s);
+	return n;
+}
+
+/* Where the n-th character of s begins. */
+static const char *at_character(const char *s, int n)
+{
+	while (*s && n > 0) {
+		s++;
+		while (is_continuation(*s))
+			s++;
+		n--;
+	}
+	return s;
+}
+
+static void put_name(struct mp_buf *b, const char *id, int room)
+{
+	int n = length(id), head = room - KEEP_TAIL - 1;
+
+	if (n <= room)
+		mp_buf_puts(b, id);
+	else
+		mp_buf_printf(b, "%.*s…%s", (int)(at_character(id, head) - id), id,
+			      at_character(id, n - KEEP_TAIL));
+}
+
+static void put_tags(struct mp_buf *b, const char *tags, int room)
+{
+	while (*tags) {
+		size_t n = strcspn(tags, " ");
+
+		room -= (int)n + 2;
+		if (room < 0) {
+			if (room + (int)n >= 0)
+				mp_buf_puts(b, " …");
+			return;
+		}
+		mp_buf_printf(b, " #%.*s", (int)n, tags);
+		tags += n + (tags[n] == ' ');
+	}
+}
+
+static void print_row(const struct mp_run_row *r, int width)
+{
+	_cleanup_buf_ struct mp_buf b = {0};
+	char when[32] = "-", took[32] = "-", suites[32];
+	time_t t = (time_t)r->started_s;
+	struct tm tm;
+	int used;
+
+	if (r->started_s > 0 && localtime_r(&t, &tm))
+		(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
+	if (r->duration_s > 0)
+		(void)mp_format_elapsed(took, sizeof(took), r->duration_s);
+	if (r->suites)
+		(void)snprintf(suites, sizeof(suites), "%d/%d", r->suites_passed, r->suites);
+	else
+		(void)snprintf(suites, sizeof(suites), "-");
+	mp_buf_printf(&b, "%-10s %-16s %8s %6s ", r->unfinished ? "unfinished" : r->verdict, when,
+		      took, suites);
+	used = (int)b.len;
+	put_name(&b, r->id, width - used);
+	used += length(b.s + used);
+	put_tags(&b, r->tags, width - used);
+	printf("%s\n", b.s ? b.s : "");
+}
+
+static json_t *row_to_json(const struct mp_run_row *r)
+{
+	json_t *tags = json_array();
+
+	for (const char *p = r->tags; *p; p += strspn(p, " ")) {
+		size_t n = strcspn(p, " ");
+
+		(void)json_array_append_new(tags, json_stringn(p, n));
+		p += n;
+	}
+	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:f, s:f, s:i, s:i, s:i, s:i, s:i, "
+			 "s:i, s:o}",
+			 "id", r->id, "env", r->env, "commit", r->commit, "verdict", r->verdict,
+			 "unfinished", r->unfinished, "fingerprint", r->fingerprint, "server",
+			 r->server, "started", r->started_s, "duration", r->duration_s, "exit_code",
+			 r->exit_code, "suites", r->suites, "suites_passed", r->suites_passed,
+			 "suites_failed", r->suites_bad, "cases", r->cases, "cases_failed",
+			 r->cases_bad, "tags", tags);
+}
+
+static void print_json(const struct mp_run_list *l)
+{
+	json_t *rows = json_array(), *root;
+
+	for (size_t i = 0; i < l->n; i++)
+		(void)json_array_append_new(rows, row_to_json(&l->v[i]));
+	root = json_pack("{s:o, s:I}", "runs", rows, "more", (json_int_t)l->more);
+	(void)json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+	printf("\n");
+	json_decref(root);
+}
+
+void mp_runs_print(const struct mp_run_list *l, const char *where, bool json)
+{
+	int width = width_of_output();
+
+	if (json) {
+		print_json(l);
+		return;
+	}
+	if (!l->n) {
+		printf("no run matches in %s\n", where);
+		return;
+	}
+	printf("%-10s %-16s %8s %6s %s\n", "verdict", "started", "time", "passed", "run");
+	for (size_t i = 0; i < l->n; i++)
+		print_row(&l->v[i], width);
+	if (l->more)
+		printf("and %zu more (--limit 0 shows all)\n", l->more);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One S3 bucket: requests signed by libcurl, tried again while that makes sense. Private to
+ * src/results/s3*.c; runs are s3_runs.c's, who knows nothing of HTTP.
+ */
+#pragma once
+
+#include <mmsperf/store.h>
+#include <mmsperf/str.h>
+
+#include <curl/curl.h>
+
+struct mp_s3 {
+	char *url;    /* s3://bucket/prefix as given, for messages */
+	char *base;   /* https://host[/bucket], without a slash at its end */
+	char *prefix; /* "" or "a/b/" */
+	char *key_id, *secret, *token, *provider; /* token may be NULL */
+	bool loopback;                            /* no proxy in between */
+	double give_up_s;
+	CURL *curl; /* kept for its connection */
+	size_t retries;
+};
+
+/* What a request sends: a file's descriptor, or text. */
+struct mp_s3_body {
+	int fd; /* < 0: text */
+	const char *text;
+	size_t size;
+	const char *sha256; /* hexadecimal */
+};
+
+/* Encodes everything but letters, digits, "-._~" and, in a key, '/'. */
+void mp_s3_encode(struct mp_buf *b, const char *s, bool is_key);
+/* The text of the first <name> element of an XML answer; NULL: none. Caller frees. */
+char *mp_s3_xml_text(const char *xml, size_t len, const char *name);
+
+/* Object below the prefix -> text of at most max bytes. -ENOENT: not there. */
+int mp_s3_get(struct mp_s3 *s, const char *key, size_t max, struct mp_buf *ret, struct mp_diag *d);
+/* Appends what is missing of an object of that size to path (a cut is taken up where it was). */
+int mp_s3_get_file(struct mp_s3 *s, const char *key, const char *path, double size,
+		   struct mp_diag *d);
+int mp_s3_put(struct mp_s3 *s, const char *key, const struct mp_s3_body *body, struct mp_diag *d);
+
+/* One answer to a listing's query. */
+int mp_s3_list_page(struct mp_s3 *s, const char *query, struct mp_buf *ret, struct mp_diag *d);
+
+struct mp_s3_object {
+	char *key;  /* below the prefix; owned */
+	char *etag; /* without quotes; owned */
+	double size;
+};
+struct mp_s3_objects {
+	struct mp_s3_object *v; /* in the order of their keys */
+	size_t n;
+};
+/* All objects whose key begins with below, however many pages that takes. */
+int mp_s3_objects(struct mp_s3 *s, const char *below, struct mp_s3_objects *ret, struct mp_diag *d);
+void mp_s3_objects_done(struct mp_s3_objects *o);
+
+/* s3_manifest.c: PREFIX/complete/ID.json, what a run consists of. */
+struct mp_s3_file {
+	char *path;      /* below the run's folder; owned */
+	char sha256[65]; /* hexadecimal */
+	char md5[33];    /* as an ETag has it; "" when read from a manifest */
+	double size;
+};
+struct mp_s3_manifest {
+	struct mp_run_row row;
+	char *suites; /* names, one a line */
+	struct mp_s3_file *v;
+	size_t n;
+};
+void mp_s3_manifest_done(struct mp_s3_manifest *m);
+/* From a finished run's folder: all its files and their digests. */
+int mp_s3_manifest_make(const char *dir, struct mp_s3_manifest *ret, struct mp_diag *d);
+int mp_s3_manifest_write(const struct mp_s3_manifest *m, char **ret_json);
+/* -EINVAL: not one of ours, or with a path that leads out of the run's folder. */
+int mp_s3_manifest_read(const char *json, size_t len, struct mp_s3_manifest *ret,
+			struct mp_diag *d);
+int mp_s3_digest(const char *path, struct mp_s3_file *f);
