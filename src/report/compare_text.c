@@ -10,6 +10,7 @@
 #include <mmsperf/report.h>
 #include <mmsperf/str.h>
 
+#include "report/console.h"
 #include "results/text.h"
 
 #include <errno.h>
@@ -17,9 +18,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define WIDTH          80
 #define IMPORTANT_ROWS 12 /* of a suite, beside its rules: a screen holds two suites of it */
 #define NOTABLE_ROWS   8  /* further ones that changed, of the many that say the same */
 
@@ -221,13 +220,6 @@ static void put_cell(const char *s, int n, bool right, FILE *out)
 		fprintf(out, "%*s", n - len, "");
 }
 
-static bool use_colour(FILE *out)
-{
-	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
-
-	return !(no && *no) && isatty(fileno(out)) && term && strcmp(term, "dumb") != 0;
-}
-
 static const char *colour_of(enum mp_cmp_result r)
 {
 	switch (r) {
@@ -294,14 +286,14 @@ static void put_row(const struct mp_cmp_row *r, bool judged, bool colour, FILE *
 static void put_suite(const struct mp_comparison *c, const struct mp_cmp_suite *s, bool all,
 		      bool colour, FILE *out)
 {
-	_cleanup_free_ char *name = mp_text_clean(s->name, true);
 	size_t shown = 0, notable = 0, hidden = 0;
 
-	fprintf(out, "\n%s\n", name ? name : "");
+	fputs("\n", out);
+	mp_console_wrapped("", s->name, out);
 	if (s->error)
-		fprintf(out, "  error: %s\n", s->error);
+		mp_console_wrapped("  error: ", s->error, out);
 	if (s->note)
-		fprintf(out, "  %s\n", s->note);
+		mp_console_wrapped("  ", s->note, out);
 	if (s->n_rows)
 		fprintf(out, "  %-29s %9s %9s %8s%s\n", "", "A", "B", "change",
 			c->count[MP_CMP_SAME] + c->count[MP_CMP_WORSE] ? " 95 % interval" : "");
@@ -319,31 +311,24 @@ static void put_suite(const struct mp_comparison *c, const struct mp_cmp_suite *
 		shown += !rule;
 		put_row(r, !c->not_judged, colour, out);
 		if (r->result == MP_CMP_ERROR)
-			fprintf(out, "    %s\n", r->message);
+			mp_console_wrapped("    ", r->message, out);
 	}
 	if (hidden)
 		fprintf(out, "  and %zu more rows in comparison_results.html and .csv\n", hidden);
-}
-
-static void put_side(const char *which, const struct mp_cmp_side *s, FILE *out)
-{
-	_cleanup_free_ char *name = mp_text_clean(s->name, true);
-
-	fprintf(out, "%s  %s\n", which, name ? name : "");
 }
 
 void mp_report_comparison_console(const struct mp_comparison *c, bool all, FILE *out)
 {
 	const size_t *n = c->count;
 	size_t rules = n[MP_CMP_PASS] + n[MP_CMP_FAIL] + n[MP_CMP_ERROR];
-	bool colour = use_colour(out);
+	bool colour = mp_console_colour(out);
 
-	put_side("A", &c->a, out);
-	put_side("B", &c->b, out);
+	mp_console_wrapped("A  ", c->a.name, out);
+	mp_console_wrapped("B  ", c->b.name, out);
 	if (c->not_judged)
-		fprintf(out, "not judged, side by side only: %s\n", c->not_judged);
+		mp_console_wrapped("not judged: ", c->not_judged, out);
 	else if (c->remark)
-		fprintf(out, "also different: %s\n", c->remark);
+		mp_console_wrapped("also different: ", c->remark, out);
 	for (size_t i = 0; i < c->n_suites; i++)
 		put_suite(c, &c->suites[i], all, colour, out);
 	fputs("\n", out);

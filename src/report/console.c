@@ -4,6 +4,8 @@
  * report is. Colours only on a terminal that has them and does not refuse them (NO_COLOR, dumb).
  * Renders; computes nothing. Called by suite/ and cli/report.c.
  */
+#include "report/console.h"
+
 #include <mmsperf/report.h>
 
 #include <mmsperf/str.h>
@@ -16,7 +18,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
-#define WIDTH 80
+#define WIDTH MP_CONSOLE_WIDTH
 
 static const char *const colours[_MP_VERDICT_MAX] = {
 	[MP_PASSED] = "\033[32m",
@@ -25,7 +27,7 @@ static const char *const colours[_MP_VERDICT_MAX] = {
 	[MP_ERROR] = "\033[35m",
 };
 
-static bool use_colour(FILE *out)
+bool mp_console_colour(FILE *out)
 {
 	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
 
@@ -88,25 +90,25 @@ static void put_row(const struct mp_suite_result *s, bool colour, FILE *out)
 		mp_format_elapsed(elapsed, sizeof(elapsed), s->duration_s), p90, rate, errors);
 }
 
-/* A long text in lines of at most WIDTH columns, broken at spaces. */
-static void put_wrapped(const char *indent, const char *s, FILE *out)
+void mp_console_wrapped(const char *lead, const char *s, FILE *out)
 {
 	_cleanup_free_ char *clean = mp_text_clean(s ? s : "", true);
-	int column = 0, left = WIDTH - (int)strlen(indent);
+	int indent = (int)strlen(lead), left = WIDTH - indent, column = 0;
 
+	fputs(lead, out);
 	for (char *save = NULL, *w = strtok_r(clean ? clean : (char[]){""}, " \n\t", &save); w;
 	     w = strtok_r(NULL, " \n\t", &save)) {
 		int len = (int)strlen(w);
 
 		if (column && column + 1 + len > left) {
-			fputs("\n", out);
+			fprintf(out, "\n%*s", indent, "");
 			column = 0;
 		}
-		column += fprintf(out, "%s", column ? " " : indent) -
-			  (column ? 0 : (int)strlen(indent));
+		if (column)
+			column += fprintf(out, " ");
 		/* a word longer than a line is a path or a label: cut by columns, not hidden */
 		while (len > left) {
-			fprintf(out, "%.*s\n%s", left, w, indent);
+			fprintf(out, "%.*s\n%*s", left, w, indent, "");
 			w += left;
 			len -= left;
 		}
@@ -120,24 +122,24 @@ static void put_faults(const struct mp_suite_result *s, FILE *out)
 	if (s->verdict != MP_FAILED && s->verdict != MP_ERROR)
 		return;
 	fputs("\n", out);
-	put_wrapped("", s->name, out);
+	mp_console_wrapped("", s->name, out);
 	if (s->reason)
-		put_wrapped("  ", s->reason, out);
+		mp_console_wrapped("  ", s->reason, out);
 	for (size_t i = 0; i < s->n_cases; i++) {
 		const struct mp_case *c = &s->cases[i];
 
 		if (c->verdict < MP_FAILED)
 			continue;
-		put_wrapped("  - ", c->name, out);
+		mp_console_wrapped("  - ", c->name, out);
 		if (c->message)
-			put_wrapped("    ", c->message, out);
+			mp_console_wrapped("    ", c->message, out);
 	}
 }
 
 void mp_report_console(const struct mp_run *r, FILE *out)
 {
 	size_t n[_MP_VERDICT_MAX] = {0}, cases = 0;
-	bool colour = use_colour(out);
+	bool colour = mp_console_colour(out);
 	char elapsed[32];
 
 	if (r->n_suites)
@@ -160,9 +162,9 @@ void mp_report_console(const struct mp_run *r, FILE *out)
 	fprintf(out, "; %zu case%s; %s\n", cases, cases == 1 ? "" : "s",
 		mp_format_elapsed(elapsed, sizeof(elapsed), r->duration_s));
 	if (r->note)
-		put_wrapped("", r->note, out);
+		mp_console_wrapped("", r->note, out);
 	if (r->comparison)
-		put_wrapped("", r->comparison, out);
+		mp_console_wrapped("", r->comparison, out);
 	if (r->stopped)
 		fputs("stopped by hand: what was measured until then is kept\n", out);
 }

@@ -178,6 +178,7 @@ static int describe(const struct sources *a, const struct sources *b, const char
 		 : (struct mp_measure){.agg = agg,
 				       .unit = mp_metric_unit(name),
 				       .better = mp_metric_better(name),
+				       .rank = MP_RANK_HIDDEN,
 				       .per = ""};
 	ret->name = strdup(name);
 	ret->title = m && m->title ? strdup(m->title) : NULL;
