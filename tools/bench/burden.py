@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the lifecycle hooks cost the watched and strangers: loops of threads and forks, the agent off/on/on/off, in pairs, on the loops'
-own CPU time; and the hooks' run time an event, from the kernel's statistics (in a pass of its own: they cost time themselves)."""
+"""What the lifecycle hooks cost the watched and strangers: loops of threads and forks on the loops' own CPU time, in rounds of three
+phases: no agent, the agent with its hooks, and as a control the agent without BPF, which has no hooks and so must differ by nothing.
+(A first design without a control said that hooks make threads cheaper: whatever ran first after an agent had come or gone was slowed.)
+The hooks' run time an event comes from the kernel's statistics, in a pass of its own: they cost time themselves."""
 import contextlib
+import os
+import random
+import time
 
 from harness import BIN, SYSCALL, Agent, BpfStat, Child, kernel_can_count
 from stats import median, paired_interval
 
 OPS = {"thread": 1500, "fork": 300}
+PHASES = ["off", "on", "control"]
+SETTLE_S = 0.3  # what an agent's coming or going leaves to the kernel's own threads is done by then
 
 
 def loops(stack):
@@ -19,36 +26,42 @@ def loops(stack):
 
 
 def _cpus():
-    import os
     return len(os.sched_getaffinity(0))
 
 
-def run(pairs, say):
-    """{'member thread': {...}, …}: off and on in ns an operation, the paired difference with its 95 % interval, hooks' ns an event."""
-    off, on = {}, {}
+def run(rounds, say):
+    """{'member thread': {...}, …}: ns an operation without agent, and the paired differences of both phases with it, centre and 95 %
+    interval; hooks' ns an event."""
+    cost = {phase: {} for phase in PHASES}
+    order = random.Random(1)
     with contextlib.ExitStack() as stack:
         procs = loops(stack)
         kinds = [(who, what) for who in procs for what in OPS]
 
-        def phase(store):
+        def measure(store):
+            time.sleep(SETTLE_S)
             for who, what in kinds:
+                procs[who].ask(f"{what} {OPS[what] // 3}")
+            for who, what in order.sample(kinds, len(kinds)):
                 store.setdefault(f"{who} {what}", []).append(float(procs[who].ask(f"{what} {OPS[what]}")))
 
-        phase({})  # warm
-        for i in range(pairs):
-            for with_agent in (False, True) if i % 2 == 0 else (True, False):
-                if with_agent:
-                    with Agent(procs["member"].pid, name="agent-burden"):
-                        phase(on)
-                else:
-                    phase(off)
-            if i % 10 == 9:
-                say(f"  {i + 1} of {pairs} pairs")
+        for i in range(rounds):
+            for phase in order.sample(PHASES, len(PHASES)):
+                if phase == "off":
+                    measure(cost[phase])
+                    continue
+                with Agent(procs["member"].pid, name="agent-burden", extra=["--no-bpf"] if phase == "control" else []):
+                    measure(cost[phase])
+            if i % 20 == 19:
+                say(f"  {i + 1} of {rounds} rounds")
         result = {}
-        for kind in off:
-            centre, low, high = paired_interval([b - a for a, b in zip(off[kind], on[kind])])
-            result[kind] = {"pairs": pairs, "off_ns": median(off[kind]), "on_ns": median(on[kind]), "diff_ns": centre, "low_ns": low,
-                            "high_ns": high}
+        for who, what in kinds:
+            kind = f"{who} {what}"
+            off = cost["off"][kind]
+            result[kind] = {"pairs": rounds, "off_ns": median(off)}
+            for phase in "on", "control":
+                centre, low, high = paired_interval([b - a for a, b in zip(off, cost[phase][kind])])
+                result[kind][phase] = {"diff_ns": centre, "low_ns": low, "high_ns": high}
         if kernel_can_count():
             with Agent(procs["member"].pid, name="agent-burden") as agent, BpfStat(agent.pid) as bpf:
                 for who, what in kinds:
