@@ -6,8 +6,10 @@
 #include "cli/commands.h"
 
 #include <mmsperf/cleanup.h>
+#include <mmsperf/clock.h>
 #include <mmsperf/log.h>
 #include <mmsperf/options.h>
+#include <mmsperf/store.h>
 #include <mmsperf/suite.h>
 
 #include <string.h>
@@ -40,6 +42,8 @@ static const char epilog[] =
 	"or a comparison failed, or no suite was collected; 4 the run is not valid (reserved). Where\n"
 	"several apply: 2, then 1, then 3, then 4.";
 
+#define QUICK_HOLD_S 8.0 /* long enough for JMeter to warm up and for a few samples */
+
 static int check(const struct mp_run_opts *o)
 {
 	if (!*o->env_name || strstr(o->env_name, "__") || strchr(o->env_name, '/') ||
@@ -55,6 +59,16 @@ static int check(const struct mp_run_opts *o)
 						 : !*o->test_dir    ? "--suite"
 								    : "--pattern");
 		return -1;
+	}
+	if (o->store) {
+		_cleanup_s3_ struct mp_s3 *s3 = NULL;
+		struct mp_diag d = {0};
+
+		/* better now than after an hour of load */
+		if (mp_s3_open(o->store, o->store_timeout_s, &s3, &d) < 0) {
+			mp_error("--store: %s", d.msg);
+			return -1;
+		}
 	}
 	if (o->timeout_s < 0) {
 		mp_error("--timeout: a duration above 0 is needed");
@@ -72,8 +86,12 @@ int mp_cmd_run(int argc, char **argv)
 		.pattern = "*.yaml",
 		.env_name = host,
 		.monit = true,
+		.store_timeout_s = MP_S3_GIVE_UP_S,
 		.compare_local = true,
+		.repeat = 1,
+		.seed = -1,
 	};
+	bool quick = false;
 	const struct mp_opt opts[] = {
 		{.letter = 't',
 		 .name = "suite",
@@ -130,11 +148,56 @@ int mp_cmd_run(int argc, char **argv)
 		 .dest = &o.compare_local,
 		 .help = "compare with the newest passing run of the same\n"
 			 "environment in OUT (default: yes)"},
+		{.name = "quick",
+		 .type = MP_OPT_FLAG,
+		 .dest = &quick,
+		 .help = "hold each load for 8 s at most; limits stay as they are"},
+		{.name = "dry-run",
+		 .type = MP_OPT_FLAG,
+		 .dest = &o.dry_run,
+		 .help = "say what would be run, in which order and for how long"},
+		{.name = "fail-fast",
+		 .type = MP_OPT_FLAG,
+		 .dest = &o.fail_fast,
+		 .help = "run no further suite after one that failed"},
+		{.name = "repeat",
+		 .type = MP_OPT_INT,
+		 .dest = &o.repeat,
+		 .metavar = "N",
+		 .min = 1,
+		 .max = 10000,
+		 .help = "make N runs and say which verdicts changed"},
+		{.name = "shuffle",
+		 .type = MP_OPT_FLAG,
+		 .dest = &o.shuffle,
+		 .help = "run the suites in a random order"},
+		{.name = "seed",
+		 .type = MP_OPT_INT,
+		 .dest = &o.seed,
+		 .metavar = "N",
+		 .min = 0,
+		 .max = 2147483647,
+		 .help = "of --shuffle's order (default: another each time)"},
+		{.name = "json",
+		 .type = MP_OPT_FLAG,
+		 .dest = &o.json,
+		 .help = "the end result on stdout as JSON instead of the table"},
 		{.name = "timeout",
 		 .type = MP_OPT_SECONDS,
 		 .dest = &o.timeout_s,
 		 .metavar = "TIME",
 		 .help = "deadline of a suite (default: 3 x expected + 120 s)"},
+		{.name = "store",
+		 .type = MP_OPT_STRING,
+		 .dest = &o.store,
+		 .metavar = "s3://BUCKET/PREFIX",
+		 .help = "upload the finished run there (AWS_* of the environment);\n"
+			 "'mmsperf-bpf runs --store' lists and fetches"},
+		{.name = "store-timeout",
+		 .type = MP_OPT_SECONDS,
+		 .dest = &o.store_timeout_s,
+		 .metavar = "TIME",
+		 .help = "give up the upload after failing so long (default: 2m)"},
 		{.letter = 'q',
 		 .name = "quiet",
 		 .type = MP_OPT_COUNT,
@@ -173,5 +236,9 @@ int mp_cmd_run(int argc, char **argv)
 	mp_log_set_level(o.verbosity < 0   ? MP_LOG_WARNING
 			 : o.verbosity > 0 ? MP_LOG_DEBUG
 					   : MP_LOG_INFO);
+	if (quick)
+		o.hold_cap_s = QUICK_HOLD_S;
+	if (o.shuffle && o.seed < 0)
+		o.seed = (long)(mp_now_ns() % 1000000007);
 	return mp_suite_main(&o);
 }

@@ -246,6 +246,8 @@ static void load_and_judge(struct mp_runner *u, const struct mp_suite *s,
 	struct mp_diag d = {0}, cd = {0};
 	int r = set_up(u, s, res, &steps), cr;
 
+	mp_progress_watch(&u->progress, res->dir, (const char *const *)s->plan->metrics,
+			  s->plan->n_metrics);
 	if (!r) {
 		r = mp_bzt_run(s, &o, &u->ev, &b, &d);
 		if (r < 0)

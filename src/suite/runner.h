@@ -8,7 +8,10 @@
 #include "suite/events.h"
 #include "suite/progress.h"
 #include "suite/server.h"
+#include "suite/tally.h"
 #include "suite/tools.h"
+
+#include <jansson.h>
 
 struct mp_runner {
 	const struct mp_run_opts *o;
@@ -23,9 +26,11 @@ struct mp_runner {
 	char *home;           /* bzt's HOME in it */
 	char *server_fault;   /* why no server could be had at server_fault_url: not tried again */
 	char *server_fault_url;
-	char *noted;  /* last note of the collector, not to be repeated */
-	char *remark; /* said of the suite beside its verdict; owned */
-	bool infra;   /* a fault outside of any suite has been said */
+	char *noted;           /* last note of the collector, not to be repeated */
+	char *remark;          /* said of the suite beside its verdict; owned */
+	struct mp_tally tally; /* verdicts of all runs */
+	json_t *json;          /* --json: the runs so far */
+	bool infra;            /* a fault outside of any suite has been said */
 };
 
 /* Runs and judges one suite: fills res but for its duration. Every fault becomes its verdict. */
