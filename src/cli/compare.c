@@ -18,9 +18,10 @@
 static const char about[] =
 	"Compares stored runs metric by metric: latency, throughput and errors by label, CPU per 1,000\n"
 	"requests, and every recorded metric. A is the reference, changes are B against A. Each is a\n"
-	"run's folder, its name in OUT or the beginning of it, a commit (its newest run) or 'latest';\n"
-	"several with commas between are a set: with several runs a side every change gets a 95 %\n"
-	"interval (Welch on logarithms, runs as units), with one run a side its uncertainty is unknown.";
+	"run's folder, its name in OUT or the beginning of it, a commit (its newest run), a tag, 'latest'\n"
+	"or s3://BUCKET/PREFIX/RUN; several with commas between are a set: with several runs a side\n"
+	"every change gets a 95 % interval (Welch on logarithms, runs as units), with one run a side its\n"
+	"uncertainty is unknown.";
 
 static const char epilog[] =
 	"A verdict comes only from criteria of B's suites that carry diff_percent (upstream's rule:\n"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From what a person types (a folder, a folder's name or its beginning, a commit, "latest") to runs
+ * From what a person types (whatever mp_run_resolve() knows, several with commas between) to runs
  * in memory with all that a report or a comparison needs. Logs what is wrong; called by compare.c
  * and rejudge.c.
  */
@@ -8,9 +8,9 @@
 
 #include <mmsperf/fs.h>
 #include <mmsperf/log.h>
-#include <mmsperf/str.h>
+#include <mmsperf/store.h>
 
-#include <dirent.h>
+#include <curl/curl.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,86 +28,6 @@ static bool has_run(const char *dir)
 	_cleanup_free_ char *json = mp_path_join(dir, "run.json");
 
 	return json && mp_is_file(json);
-}
-
-/* The third part of ENV__COMMIT__EPOCH; 0: no such name. */
-static double epoch_of(const char *name)
-{
-	const char *a = strstr(name, "__"), *b = a ? strstr(a + 2, "__") : NULL;
-	double epoch;
-
-	return b && !mp_parse_double(b + 2, &epoch) ? epoch : 0;
-}
-
-static bool is_commit(const char *name, const char *spec)
-{
-	const char *a = strstr(name, "__");
-
-	return a && strlen(spec) >= 4 && !strncmp(a + 2, spec, strlen(spec));
-}
-
-/* The newest folder of out that spec means; -ENOTUNIQ when it begins the names of several. */
-static int search(const char *out, const char *spec, char **ret_name)
-{
-	_cleanup_free_ char *prefix = NULL, *commit = NULL;
-	struct dirent **e = NULL;
-	int n = scandir(out, &e, NULL, NULL), r = n < 0 ? -errno : 0;
-	bool ambiguous = false;
-
-	for (int i = 0; i < n; i++) {
-		const char *name = e[i]->d_name;
-		char **slot = !strncmp(name, spec, strlen(spec)) ? &prefix
-			      : is_commit(name, spec)            ? &commit
-								 : NULL;
-
-		if (slot && epoch_of(name) > 0) {
-			ambiguous |= slot == &prefix && prefix != NULL;
-			if (!*slot || epoch_of(name) > epoch_of(*slot)) {
-				free(*slot);
-				*slot = strdup(name);
-				r = *slot ? r : -ENOMEM;
-			}
-		}
-		free(e[i]);
-	}
-	free(e);
-	if (r < 0)
-		return r;
-	if (ambiguous)
-		return -ENOTUNIQ;
-	*ret_name = prefix ? TAKE_PTR(prefix) : TAKE_PTR(commit);
-	return *ret_name ? 0 : -ENOENT;
-}
-
-static int resolve(const char *out, const char *spec, char **ret_dir, struct mp_diag *d)
-{
-	_cleanup_free_ char *below = mp_path_join(out, spec), *name = NULL;
-	_cleanup_free_ char *latest = mp_path_join(spec, "latest");
-	int r;
-
-	if (!below || !latest)
-		return mp_diag_set(d, -ENOMEM, spec, 0, 0, "out of memory");
-	if (strcmp(spec, "latest") != 0 && mp_is_dir(spec)) {
-		*ret_dir = !has_run(spec) && has_run(latest) ? TAKE_PTR(latest) : strdup(spec);
-		return *ret_dir ? 0 : -ENOMEM;
-	}
-	if (has_run(below)) {
-		*ret_dir = TAKE_PTR(below);
-		return 0;
-	}
-	r = *spec ? search(out, spec, &name) : -ENOENT;
-	if (r == -ENOTUNIQ)
-		return mp_diag_set(d, r, NULL, 0, 0,
-				   "'%s' is the beginning of several runs' names in '%s'", spec,
-				   out);
-	if (r < 0)
-		return mp_diag_set(
-			d, -ENOENT, NULL, 0, 0,
-			"no run '%s': neither a folder nor a run's name, its beginning, a "
-			"commit or 'latest' in '%s'",
-			spec, out);
-	*ret_dir = mp_path_join(out, name);
-	return *ret_dir ? 0 : -ENOMEM;
 }
 
 static void complain(const struct mp_diag *d, int r)
@@ -165,11 +85,12 @@ int mp_cli_load_runs(const char *out, const char *spec, struct mp_run_set *ret_s
 	_cleanup_free_ char *copy = strdup(spec);
 	bool whole = mp_is_dir(spec); /* a comma may well be part of a folder's name */
 
+	(void)curl_global_init(CURL_GLOBAL_DEFAULT); /* for s3:// */
 	for (char *rest = copy, *word; rest && (word = whole ? rest : strsep(&rest, ","));) {
 		_cleanup_free_ char *dir = NULL;
 		struct mp_diag d = {0};
 		struct mp_run **grown = reallocarray(set.v, set.n + 1, sizeof(*grown));
-		int r = grown ? resolve(out, word, &dir, &d) : -ENOMEM;
+		int r = grown ? mp_run_resolve(out, word, &dir, &d) : -ENOMEM;
 
 		if (grown)
 			set.v = grown;

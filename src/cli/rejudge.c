@@ -20,8 +20,9 @@
 static const char about[] =
 	"Applies the criteria of SUITE.yaml to what a run stored, without running anything: a new limit\n"
 	"can be tried on the runs there are. RUN is a run's folder, its name in OUT or the beginning of\n"
-	"it, a commit (its newest run) or 'latest'. SUITE.yaml is matched with the run's suite of the\n"
-	"same name, or with its only one; its environment and global config are looked for as in a run.";
+	"it, a commit (its newest run), a tag, 'latest' or s3://BUCKET/PREFIX/RUN. SUITE.yaml is matched\n"
+	"with the run's suite of its name, or with the only one; its environment and global config are\n"
+	"looked for as in a run.";
 
 static const char epilog[] =
 	"Criteria that did not change keep bzt's own verdict; changed ones are judged by metrics_bzt.csv,\n"
