@@ -18,6 +18,8 @@ struct command {
 static const struct command commands[] = {
 	{"run", mp_cmd_run,
 	 "run suites and judge them (the default: --suite tests/ --artifacts-dir out)"},
+	{"check", mp_cmd_check, "say whether suites are well-formed, and what can stand in one"},
+	{"init", mp_cmd_init, "write a first suite by asking the running server what it serves"},
 	{"agent", mp_cmd_agent, "watch a server and serve its metrics on the server-agent socket"},
 	{"metrics", mp_cmd_metrics,
 	 "list the metrics: name, unit, meaning, source, does it work here"},

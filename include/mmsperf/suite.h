@@ -35,13 +35,13 @@ struct mp_run_opts {
 	bool monit, compare_local;
 	double hold_cap_s; /* --quick: loads are held no longer; 0: as long as the suites say */
 	bool dry_run, fail_fast, json, shuffle;
-	long repeat;      /* runs in a row, at least 1 */
-	long seed;        /* of the shuffled order */
-	double timeout_s; /* 0: 3 x expected + 120 */
+	long repeat;            /* runs in a row, at least 1 */
+	long seed;              /* of the shuffled order */
+	double timeout_s;       /* 0: 3 x expected + 120 */
 	const char *store;      /* s3://bucket/prefix to upload finished runs to; NULL: none */
 	double store_timeout_s; /* of failures in a row until the upload is given up */
-	int verbosity;    /* -1 quiet, 0, 1 verbose */
-	const char *self; /* path of this program, to start the collector */
+	int verbosity;          /* -1 quiet, 0, 1 verbose */
+	const char *self;       /* path of this program, to start the collector */
 };
 
 /*

@@ -14,6 +14,8 @@ int mp_cmd_run(int argc, char **argv);
 int mp_cmd_agent(int argc, char **argv);
 int mp_cmd_metrics(int argc, char **argv);
 int mp_cmd_doctor(int argc, char **argv);
+int mp_cmd_check(int argc, char **argv);
+int mp_cmd_init(int argc, char **argv);
 int mp_cmd_report(int argc, char **argv);
 int mp_cmd_runs(int argc, char **argv);
 int mp_cmd_compare(int argc, char **argv);

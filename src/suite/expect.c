@@ -18,12 +18,6 @@
 
 #define MAX_LINE 400
 
-static const char *const ops[] = {
-	[MP_OP_LT] = "<",  [MP_OP_LE] = "<=", [MP_OP_GT] = ">",          [MP_OP_GE] = ">=",
-	[MP_OP_EQ] = "==", [MP_OP_NE] = "!=", [MP_OP_WITHIN] = "within",
-};
-_Static_assert(ARRAY_SIZE(ops) == _MP_OP_MAX, "operators");
-
 /* Words for requests, and what bzt or the results call them. */
 static const struct {
 	const char *word, *subject;
@@ -136,7 +130,8 @@ static const char *find_op(const char *line, enum mp_expect_op *ret_op, size_t *
 	if (*sign) {
 		*ret_len = sign[1] == '=' ? 2 : 1;
 		for (int i = 0; i < MP_OP_WITHIN; i++)
-			if (strlen(ops[i]) == *ret_len && !strncmp(ops[i], sign, *ret_len)) {
+			if (strlen(mp_op_text(i)) == *ret_len &&
+			    !strncmp(mp_op_text(i), sign, *ret_len)) {
 				*ret_op = i;
 				return sign;
 			}
@@ -513,7 +508,8 @@ static int parse_right(const struct cursor *c, struct mp_expect *e, const char *
 				   "'for' makes no sense here: it bounds how long the "
 				   "load's seconds may break a limit");
 		if (e->op == MP_OP_EQ || e->op == MP_OP_NE)
-			return bad(c, window, "'for' needs < <= > or >=, not '%s'", ops[e->op]);
+			return bad(c, window, "'for' needs < <= > or >=, not '%s'",
+				   mp_op_text(e->op));
 		if (!strcmp(e->subject, "throughput"))
 			return bad(c, window,
 				   "throughput is judged over the whole load: leave out "
@@ -529,16 +525,6 @@ static int parse_right(const struct cursor *c, struct mp_expect *e, const char *
 			"response codes can only be compared with a value, by < <= > >= != or "
 			"== 0");
 	return r;
-}
-
-void mp_expect_done(struct mp_expect *e)
-{
-	free(e->text);
-	free(e->subject);
-	free(e->label);
-	free(e->point);
-	free(e->ref_point);
-	*e = (struct mp_expect){0};
 }
 
 int mp_expect_parse(const char *line, const char *file, int row, int col,
@@ -575,50 +561,4 @@ int mp_expect_parse(const char *line, const char *file, int row, int col,
 	*ret = e;
 	e = (struct mp_expect){0};
 	return 0;
-}
-
-const char *mp_op_text(enum mp_expect_op op)
-{
-	return ops[op];
-}
-
-bool mp_op_holds(const struct mp_expect *e, double v, double limit)
-{
-	switch (e->op) {
-	case MP_OP_LT:
-		return v < limit;
-	case MP_OP_LE:
-		return v <= limit;
-	case MP_OP_GT:
-		return v > limit;
-	case MP_OP_GE:
-		return v >= limit;
-	case MP_OP_EQ:
-		return v == limit;
-	case MP_OP_NE:
-		return v != limit;
-	default:
-		return fabs(v - limit) <= e->slack / 100 * fabs(limit);
-	}
-}
-
-void mp_expect_print(const struct mp_expect *e, double v, char *buf, size_t size)
-{
-	char num[32];
-
-	if (isnan(v))
-		(void)snprintf(buf, size, "unknown");
-	else if (e->unit == MP_IN_SECONDS)
-		(void)snprintf(buf, size, fabs(v) < 10 ? "%.4g ms" : "%.4g s",
-			       fabs(v) < 10 ? v * 1000 : v);
-	else if (e->unit == MP_IN_BYTES && fabs(v) >= 1e6)
-		(void)snprintf(buf, size, "%.4g MB", v / 1e6);
-	else if (e->unit == MP_IN_PERCENT)
-		(void)snprintf(buf, size, "%.4g %%", v);
-	else if (!strcmp(e->subject, "throughput"))
-		(void)snprintf(buf, size, "%.4g/s", v);
-	else if (v == rint(v) && mp_format_double(num, v) > 0)
-		(void)snprintf(buf, size, "%s", num);
-	else
-		(void)snprintf(buf, size, "%.6g", v);
 }

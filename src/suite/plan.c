@@ -14,8 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define EXPAND_DEPTH 2 /* bzt's VARIABLE_EXPAND_DEPTH */
-
 void mp_plan_free(struct mp_plan *p)
 {
 	if (!p)
@@ -35,89 +33,15 @@ void mp_plan_free(struct mp_plan *p)
 	free(p->protocol);
 	free(p->host);
 	mp_yaml_free(p->merged);
+	for (size_t i = 0; i < p->n_included; i++)
+		mp_yaml_free(p->included[i]);
+	free(p->included);
 	free(p);
 }
 
 void mp_plan_freep(struct mp_plan **p)
 {
 	mp_plan_free(*p);
-}
-
-/* One pass over text: ${NAME} by settings.env; `os` also $NAME and ${NAME} of the process. */
-static char *expand_once(const char *text, const struct mp_yaml *env, bool os)
-{
-	_cleanup_buf_ struct mp_buf b = {0};
-
-	mp_buf_puts(&b, "");
-	while (*text) {
-		const char *dollar = strchrnul(text, '$');
-		bool braced = dollar[0] && dollar[1] == '{';
-		const char *name = dollar + (braced ? 2 : 1), *value = NULL;
-		size_t len;
-		char key[128];
-
-		mp_buf_append(&b, text, (size_t)(dollar - text));
-		if (!*dollar)
-			break;
-		len = braced ? strcspn(name, "}")
-			     : strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-					    "0123456789_");
-		if (len && len < sizeof(key) && (!braced || name[len] == '}')) {
-			memcpy(key, name, len);
-			key[len] = '\0';
-			if (braced)
-				value = mp_yaml_str(mp_yaml_get(env, key));
-			if (!value && os)
-				value = getenv(key);
-		}
-		if (value) {
-			mp_buf_puts(&b, value);
-			text = name + len + (braced ? 1 : 0);
-		} else {
-			mp_buf_append(&b, "$", 1);
-			text = dollar + 1;
-		}
-	}
-	return b.failed ? NULL : TAKE_PTR(b.s);
-}
-
-static char *expand(const char *text, const struct mp_yaml *env, bool os)
-{
-	char *cur = strdup(text);
-
-	for (int i = 0; cur && i < EXPAND_DEPTH; i++) {
-		char *next = strchr(cur, '$') ? expand_once(cur, env, os) : NULL;
-
-		if (!next)
-			break;
-		free(cur);
-		cur = next;
-	}
-	return cur;
-}
-
-char *mp_plan_expand(const char *text, void *plan)
-{
-	return expand(text, mp_yaml_path(((struct mp_plan *)plan)->merged, "settings.env"), false);
-}
-
-/* settings.env may itself use the process's environment. */
-static int expand_env_values(struct mp_plan *p)
-{
-	const struct mp_yaml *env = mp_yaml_path(p->merged, "settings.env");
-
-	for (size_t i = 0; env && env->kind == MP_YAML_MAP && i < env->n; i++) {
-		char *value;
-
-		if (env->val[i]->kind != MP_YAML_SCALAR)
-			continue;
-		value = expand(env->val[i]->scalar, env, true);
-		if (!value)
-			return -ENOMEM;
-		free(env->val[i]->scalar);
-		env->val[i]->scalar = value;
-	}
-	return 0;
 }
 
 static int bad(const struct mp_yaml *y, struct mp_diag *d, const char *what, const char *text)
@@ -436,8 +360,12 @@ static int add_criteria(struct mp_plan *p, const struct mp_yaml *list, struct mp
 	for (size_t i = 0; i < list->n; i++) {
 		const struct mp_source_spec *src;
 		struct mp_criterion *bigger, c;
-		int r = mp_crit_parse(list->val[i], list->key ? list->key[i]->scalar : NULL,
-				      mp_plan_expand, p, &c, d);
+		int r = mp_plan_check_criterion(list->val[i], d);
+
+		if (r < 0)
+			return r;
+		r = mp_crit_parse(list->val[i], list->key ? list->key[i]->scalar : NULL,
+				  mp_plan_expand, p, &c, d);
 
 		if (!r)
 			r = check_source(p, &c, d);
@@ -546,14 +474,20 @@ int mp_plan_new(const struct mp_suite *s, struct mp_plan **ret_plan, struct mp_d
 		if (docs[i] && docs[i]->kind != MP_YAML_MAP)
 			return mp_diag_set(d, -EINVAL, docs[i]->file, docs[i]->line, docs[i]->col,
 					   "a configuration is a map (key: value)");
-	r = mp_yaml_parse("{}", 2, s->path, &p->merged, d);
+	r = mp_plan_check_keys(s, d);
+	if (!r)
+		r = mp_yaml_parse("{}", 2, s->path, &p->merged, d);
 	for (size_t i = 0; !r && i < ARRAY_SIZE(docs); i++)
 		if (docs[i])
 			r = mp_yaml_merge(p->merged, docs[i]);
 	if (!r)
-		r = expand_env_values(p);
+		r = mp_plan_include(s, p, d);
+	if (!r)
+		r = mp_plan_expand_env(p);
 	if (!r)
 		r = plan_execution(p, d);
+	if (!r)
+		r = mp_plan_check(s, p, d);
 	if (!r)
 		r = plan_services(p, d);
 	if (!r)
@@ -563,26 +497,6 @@ int mp_plan_new(const struct mp_suite *s, struct mp_plan **ret_plan, struct mp_d
 	if (r < 0)
 		return r;
 	*ret_plan = TAKE_PTR(p);
-	return 0;
-}
-
-int mp_plan_vars(const struct mp_suite *s, struct mp_plan **ret_vars, struct mp_diag *d)
-{
-	_cleanup_(mp_plan_freep) struct mp_plan *p = calloc(1, sizeof(*p));
-	int r;
-
-	if (!p)
-		return -ENOMEM;
-	r = mp_yaml_parse("{}", 2, s->path, &p->merged, d);
-	if (!r && s->env_doc && s->env_doc->kind == MP_YAML_MAP)
-		r = mp_yaml_merge(p->merged, s->env_doc);
-	if (!r && s->global_doc && s->global_doc->kind == MP_YAML_MAP)
-		r = mp_yaml_merge(p->merged, s->global_doc);
-	if (!r)
-		r = expand_env_values(p);
-	if (r < 0)
-		return r;
-	*ret_vars = TAKE_PTR(p);
 	return 0;
 }
 

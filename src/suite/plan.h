@@ -39,11 +39,22 @@ struct mp_plan {
 	size_t n_src;
 	char **metrics; /* names asked of this machine's collector, each once */
 	size_t n_metrics;
+	struct mp_yaml *
+		*included; /* files of included-configs; merged's nodes borrow their names */
+	size_t n_included;
 	bool all_sources_known; /* no monitoring client that we cannot judge */
 };
 
 /* suite->{doc,env_doc,global_doc} -> plan. -EINVAL with d filled: malformed. */
 int mp_plan_new(const struct mp_suite *s, struct mp_plan **ret_plan, struct mp_diag *d);
+/* settings.env may itself use the process's environment: its values are replaced in place. */
+int mp_plan_expand_env(struct mp_plan *p);
+/* plan_check.c: reads included-configs and merges them; slips of the pen, files not there. */
+#define MP_MAX_INCLUDES 64
+int mp_plan_include(const struct mp_suite *s, struct mp_plan *p, struct mp_diag *d);
+int mp_plan_check_keys(const struct mp_suite *s, struct mp_diag *d);
+int mp_plan_check(const struct mp_suite *s, const struct mp_plan *p, struct mp_diag *d);
+int mp_plan_check_criterion(const struct mp_yaml *y, struct mp_diag *d);
 /* What environment and global config define alone: for mp_plan_expand() before there is a plan. */
 int mp_plan_vars(const struct mp_suite *s, struct mp_plan **ret_vars, struct mp_diag *d);
 void mp_plan_free(struct mp_plan *p);

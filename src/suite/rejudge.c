@@ -10,7 +10,7 @@
 #include <mmsperf/str.h>
 #include <mmsperf/suite.h>
 
-#include "suite/evidence.h"
+#include "suite/simple_judge.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -59,10 +59,13 @@ static int begin(const struct mp_suite_result *from, const char *path, struct mp
 	return r;
 }
 
-static int judge(const struct mp_plan *plan, struct mp_suite_result *s)
+static int judge(const struct mp_suite *suite, const struct mp_run *run, struct mp_suite_result *s,
+		 struct mp_diag *d)
 {
 	_cleanup_(mp_evidence_done) struct mp_evidence_files f = {0};
+	const struct mp_plan *plan = suite->plan;
 	struct mp_evidence e;
+	int r;
 
 	mp_evidence_collect(s->dir, &f);
 	mp_evidence_loads(s->dir, plan, &f);
@@ -77,7 +80,8 @@ static int judge(const struct mp_plan *plan, struct mp_suite_result *s)
 		e.labels = f.load.labels;
 		e.n_labels = f.load.n_labels;
 	}
-	return mp_eval_suite(plan, &e, s);
+	r = mp_simple_judge(suite, run, &f, e.incomplete, s, d);
+	return r ? r : mp_eval_suite(plan, &e, s);
 }
 
 int mp_suite_rejudge(const struct mp_run *run, const char *suite_yaml, const char *env,
@@ -114,7 +118,9 @@ int mp_suite_rejudge(const struct mp_run *run, const char *suite_yaml, const cha
 				   run->dir, list.v[0].name);
 	r = begin(stored, suite_yaml, &s);
 	if (!r)
-		r = judge(list.v[0].plan, &s);
+		r = judge(&list.v[0], run, &s, d);
+	if (r < 0 && *d->msg)
+		return r;
 	if (r < 0)
 		return mp_diag_set(d, r, suite_yaml, 0, 0, "%s", strerror(-r));
 	/* for the page; what of it cannot be read was said when the evidence was collected */

@@ -121,8 +121,10 @@ int mp_simple_apply(const struct mp_simple *m, struct mp_plan *p);
 /* True when Taurus itself can judge it; else expect_eval.c does. */
 bool mp_expect_is_criterion(const struct mp_expect *e);
 
-/* simple_steps.c: the lists under `setup` and `cleanup`, or what they are when absent. */
+/* simple_load.c: what is under `load`. */
 struct mp_rd;
+int mp_simple_read_load(struct mp_rd *rd, const struct mp_yaml *root, struct mp_simple_load *l);
+/* simple_steps.c: the lists under `setup` and `cleanup`, or what they are when absent. */
 int mp_simple_read_steps(struct mp_rd *rd, const struct mp_yaml *root, struct mp_simple *m);
 void mp_steps_free(struct mp_steps *s);
 
