@@ -229,6 +229,8 @@ int mp_run_resolve(const char *out, const char *spec, char **ret_dir, struct mp_
 	struct mp_diag why = {0};
 	int r;
 
+	if (!*spec)
+		return mp_diag_set(d, -ENOENT, NULL, 0, 0, "a run without a name");
 	if (mp_starts_with(spec, "s3://"))
 		return resolve_s3(out, spec, ret_dir, d);
 	if (strchr(spec, '/')) {

@@ -74,7 +74,7 @@ void mp_s3_manifest_done(struct mp_s3_manifest *m);
 /* From a finished run's folder: all its files and their digests. */
 int mp_s3_manifest_make(const char *dir, struct mp_s3_manifest *ret, struct mp_diag *d);
 int mp_s3_manifest_write(const struct mp_s3_manifest *m, char **ret_json);
-/* -EINVAL: not one of ours, or with a path that leads out of the run's folder. */
+/* -EBADMSG: not one of ours, or with a path that leads out of the run's folder. */
 int mp_s3_manifest_read(const char *json, size_t len, struct mp_s3_manifest *ret,
 			struct mp_diag *d);
 int mp_s3_digest(const char *path, struct mp_s3_file *f);

@@ -120,7 +120,7 @@ static int visit(const char *path, const struct stat *st, int type, struct FTW *
 	if (!is_safe_path(below)) {
 		(void)snprintf(walk.bad_path, sizeof(walk.bad_path), "%s", below);
 		walk.bad = "has a name that cannot be stored";
-		return -EINVAL;
+		return -EILSEQ;
 	}
 	return add_file(walk.m, below);
 }
@@ -271,21 +271,21 @@ static int read_files(const json_t *files, struct mp_s3_manifest *m)
 
 		if (!path || !is_safe_path(path) || !sha || strlen(sha) != 64 ||
 		    strspn(sha, "0123456789abcdef") != 64)
-			return -EINVAL;
+			return -EBADMSG;
 		r = add_file(m, path);
 		if (r < 0)
 			return r;
 		memcpy(m->v[m->n - 1].sha256, sha, 65);
 		m->v[m->n - 1].size = json_number_value(json_object_get(f, "size"));
 	}
-	return m->n ? 0 : -EINVAL;
+	return m->n ? 0 : -EBADMSG;
 }
 
 int mp_s3_manifest_read(const char *json, size_t len, struct mp_s3_manifest *ret, struct mp_diag *d)
 {
 	_cleanup_(mp_s3_manifest_done) struct mp_s3_manifest m = {0};
 	json_t *root = json_loadb(json, len, 0, NULL);
-	int r = -EINVAL;
+	int r = -EBADMSG;
 
 	m.row = (struct mp_run_row){
 		.id = get_text(root, "id"),
@@ -310,7 +310,7 @@ int mp_s3_manifest_read(const char *json, size_t len, struct mp_s3_manifest *ret
 	json_decref(root);
 	if (r < 0)
 		return mp_diag_set(d, r, NULL, 0, 0, "%s",
-				   r == -EINVAL
+				   r == -EBADMSG
 					   ? "its list of files is damaged, or of another version"
 					   : strerror(-r));
 	*ret = m;

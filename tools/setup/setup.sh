@@ -295,6 +295,9 @@ if [ "$phase" != build ]; then
 	venv venv-mms requirements-mms.txt multi-model-server "Multi Model Server" 5
 	jmeter
 	models
+	if [ "$phase" = all ]; then
+		venv venv-test requirements-test.txt moto_server "S3 emulator of the tests (moto)" 0
+	fi
 	extra uplot.sh uplot/uPlot.iife.min.js "charts of the report (uPlot)"
 	extra xsd.sh junit-10.xsd "schema of junit.xml (for a unit test)"
 fi

@@ -271,7 +271,8 @@ static void check_refused(const char *out, const char *spec, int error, const ch
 	struct mp_diag d = {0};
 	char *dir = NULL;
 
-	assert_int_equal(mp_run_resolve(out, spec, &dir, &d), error);
+	if (mp_run_resolve(out, spec, &dir, &d) != error)
+		fail_msg("%s: %s, not %s: %s", spec, dir ? dir : "-", strerror(-error), d.msg);
 	assert_null(dir);
 	if (!strstr(d.msg, why))
 		fail_msg("%s: '%s' does not say '%s'", spec, d.msg, why);
