@@ -115,11 +115,13 @@ static int unknown(const struct cursor *c, const char *at, const char *what, con
 
 	if (near)
 		return bad(c, at, "%s '%.60s', did you mean '%s'?", what, name, near);
+	if (!n)
+		return bad(c, at, "%s '%.60s': there is none", what, name);
 	mp_buf_puts(&all, "");
 	for (size_t i = 0; i < n; i++)
 		mp_buf_printf(&all, "%s%s", i ? ", " : "", names[i]);
 	return bad(c, at, "%s '%.60s' (there %s: %.200s)", what, name, n == 1 ? "is" : "are",
-		   n ? all.s ? all.s : "" : "none");
+		   all.s ? all.s : "");
 }
 
 /* Where the operator begins; NULL. "within" counts where no sign comes before it. */
@@ -135,7 +137,8 @@ static const char *find_op(const char *line, enum mp_expect_op *ret_op, size_t *
 				*ret_op = i;
 				return sign;
 			}
-		if (*sign == '=') { /* "=" as people and bzt write it */
+		if (*sign == '=' &&
+		    !strchr("<>!", sign[1] ? sign[1] : ' ')) { /* "=" as people and bzt write it */
 			*ret_op = MP_OP_EQ;
 			return sign;
 		}

@@ -173,6 +173,7 @@ static char *find_include(const struct mp_suite *s, const char *name)
 static int include(const struct mp_suite *s, struct mp_plan *p, const struct mp_yaml *y,
 		   struct mp_diag *d)
 {
+	const char *given[] = {s->path, s->env_path, s->global_path};
 	_cleanup_free_ char *path = NULL;
 	struct mp_yaml **bigger;
 	int r;
@@ -180,6 +181,9 @@ static int include(const struct mp_suite *s, struct mp_plan *p, const struct mp_
 	if (!mp_yaml_str(y))
 		return mp_diag_set(d, -EINVAL, y->file, y->line, y->col,
 				   "'included-configs' has to be a list of files");
+	for (size_t i = 0; i < ARRAY_SIZE(given); i++)
+		if (given[i] && !strcmp(given[i], y->scalar))
+			return 0; /* bzt has it already, by the very name */
 	path = find_include(s, y->scalar);
 	if (!path)
 		return mp_diag_set(

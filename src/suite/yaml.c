@@ -60,7 +60,16 @@ static int reader_fault(struct reader *r, size_t offset)
 /* libyaml's own words, made a person's where they are known to puzzle. */
 static int parser_fault(struct reader *r)
 {
+	static const struct {
+		const char *problem, *hint;
+	} hints[] = {
+		{"mapping values are not allowed",
+		 ": a second colon in the line, or none in the line before (KEY: value)"},
+		{"did not find expected key", ": the line's indentation does not fit those above"},
+		{"tab character that violates", ": indent with spaces"},
+	};
 	const yaml_parser_t *p = &r->parser;
+	const char *hint = "";
 	const char *problem = p->problem ? p->problem : "cannot be parsed";
 
 	if (p->error == YAML_MEMORY_ERROR)
@@ -70,9 +79,12 @@ static int parser_fault(struct reader *r)
 	if (strstr(problem, "cannot start any token"))
 		problem = "a tab or another character that cannot begin a value here: indent with "
 			  "spaces, quote values that begin with @, ` or %";
+	for (size_t i = 0; i < ARRAY_SIZE(hints); i++)
+		if (strstr(problem, hints[i].problem))
+			hint = hints[i].hint;
 	return mp_diag_set(r->d, -EINVAL, r->name, (int)p->problem_mark.line + 1,
-			   (int)p->problem_mark.column + 1, "%s%s%s", problem,
-			   p->context ? ", " : "", p->context ? p->context : "");
+			   (int)p->problem_mark.column + 1, "%s%s%s%s", problem,
+			   p->context ? ", " : "", p->context ? p->context : "", hint);
 }
 
 static struct mp_yaml *new_node(struct reader *r, enum mp_yaml_kind kind, yaml_mark_t at)
