@@ -17,6 +17,7 @@
 
 #define FULL_SCALE     0.25 /* an effect that fills half of the small bar */
 #define IMPORTANT_ROWS 14   /* of a suite, shown before "all" is asked for */
+#define NOTABLE_ROWS   20   /* further ones that changed: many say the same in other words */
 
 static const char *badge_text(const struct mp_comparison *c)
 {
@@ -249,7 +250,7 @@ static void write_row(struct mp_buf *b, const struct mp_comparison *c, const str
 static void write_table(struct mp_buf *b, const struct mp_comparison *c,
 			const struct mp_cmp_suite *s)
 {
-	size_t shown = 0;
+	size_t shown = 0, notables = 0;
 
 	mp_buf_puts(b,
 		    "<div class=\"filters\" hidden></div>\n"
@@ -264,7 +265,9 @@ static void write_table(struct mp_buf *b, const struct mp_comparison *c,
 		bool plain = r->result > MP_CMP_SKIP;
 		bool notable = r->result >= MP_CMP_WORSE && r->result <= MP_CMP_CHANGED;
 
-		write_row(b, c, r, plain && !notable && shown >= IMPORTANT_ROWS);
+		write_row(b, c, r,
+			  plain && shown >= IMPORTANT_ROWS &&
+				  !(notable && notables++ < NOTABLE_ROWS));
 		shown += plain;
 	}
 	mp_buf_puts(

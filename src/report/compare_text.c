@@ -272,11 +272,11 @@ static void put_row(const struct mp_cmp_row *r, bool judged, bool colour, FILE *
 	char a[48], b[48], e[32];
 
 	fputs("  ", out);
-	put_cell(name, 29, false, out);
+	put_cell(name, 31, false, out);
 	fputs(" ", out);
-	put_cell(mp_cmp_value(a, sizeof(a), &r->m, r->a), 9, true, out);
+	put_cell(mp_cmp_value(a, sizeof(a), &r->m, r->a), 8, true, out);
 	fputs(" ", out);
-	put_cell(mp_cmp_value(b, sizeof(b), &r->m, r->b), 9, true, out);
+	put_cell(mp_cmp_value(b, sizeof(b), &r->m, r->b), 8, true, out);
 	fputs(" ", out);
 	put_cell(mp_cmp_effect(e, sizeof(e), r->effect), 8, true, out);
 	fputs(" ", out);
@@ -295,7 +295,7 @@ static void put_suite(const struct mp_comparison *c, const struct mp_cmp_suite *
 	if (s->note)
 		mp_console_wrapped("  ", s->note, out);
 	if (s->n_rows)
-		fprintf(out, "  %-29s %9s %9s %8s%s\n", "", "A", "B", "change",
+		fprintf(out, "  %-31s %8s %8s %8s%s\n", "", "A", "B", "change",
 			c->count[MP_CMP_SAME] + c->count[MP_CMP_WORSE] ? " 95 % interval" : "");
 	for (size_t i = 0; i < s->n_rows; i++) {
 		const struct mp_cmp_row *r = &s->rows[i];
