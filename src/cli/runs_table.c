@@ -97,6 +97,8 @@ static void print_row(const struct mp_run_row *r, int width)
 		(void)snprintf(suites, sizeof(suites), "-");
 	mp_buf_printf(&b, "%-10s %-16s %8s %6s ", r->unfinished ? "unfinished" : r->verdict, when,
 		      took, suites);
+	if (width >= WIDE)
+		mp_buf_printf(&b, "%-*s ", MP_FP_ID_LEN, *r->fingerprint ? r->fingerprint : "-");
 	used = (int)b.len;
 	put_name(&b, r->id, width - used);
 	used += length(b.s + used);
@@ -148,7 +150,10 @@ void mp_runs_print(const struct mp_run_list *l, const char *where, bool json)
 		printf("no run matches in %s\n", where);
 		return;
 	}
-	printf("%-10s %-16s %8s %6s %s\n", "verdict", "started", "time", "passed", "run");
+	printf("%-10s %-16s %8s %6s ", "verdict", "started", "time", "passed");
+	if (width >= WIDE)
+		printf("%-*s ", MP_FP_ID_LEN, "machine");
+	printf("run\n");
 	for (size_t i = 0; i < l->n; i++)
 		print_row(&l->v[i], width);
 	if (l->more)

@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """Many runs: `runs` on a folder of them, and runs in S3 (moto, which checks signatures) with faults on the way."""
+import fcntl
 import filecmp
 import json
 import os
 import pathlib
+import pty
 import shutil
 import signal
+import struct
 import subprocess
-import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -62,6 +65,26 @@ class Local(Runs):
         self.assertIn("…", table)
         self.assertLessEqual(max(map(len, table.splitlines())), 80, table)
         self.assertEqual(len({line[38:] for line in table.splitlines()}), 3, table)
+
+    def test_wide_terminal(self):
+        make_run(self.out, env="e" * 100)
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 130, 0, 0))
+        subprocess.run([str(e2e.BINARY), "runs", "-a", str(self.out)], stdout=slave, stderr=subprocess.DEVNULL, check=True, timeout=30)
+        os.close(slave)
+        text = b""
+        while True:
+            try:
+                piece = os.read(master, 4096)
+            except OSError:  # all of it was read and nobody writes any more
+                break
+            if not piece:
+                break
+            text += piece
+        os.close(master)
+        lines = text.decode().splitlines()
+        self.assertEqual(max(map(len, lines)), 120, lines)
+        self.assertIn("machine", lines[0])
 
     def test_tag_and_find(self):
         folder = make_run(self.out)
