@@ -66,7 +66,7 @@ static char *sum_up(const struct mp_comparison *c)
 	else
 		mp_buf_puts(&b, "no diff_percent rules");
 	if (r)
-		mp_buf_printf(&b, "; CPU per 1,000 requests, workers, %s (%s)",
+		mp_buf_printf(&b, "; CPU per 1,000 requests, workers, %s with one run each (%s)",
 			      mp_cmp_effect(effect, sizeof(effect), r->effect), suite->name);
 	return b.failed ? NULL : TAKE_PTR(b.s);
 }
