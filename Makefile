@@ -160,8 +160,10 @@ $(B)/san/unit/%: tests/unit/%.c $(B)/san/libmmsperf.a
 build-tests: $(UNIT) $(BPFTEST)
 build-san: $(UNIT_SAN)
 
+-include tests/fuzz/fuzz.mk
+
 # --- the rest ----------------------------------------------------------------
-FORMATTED = $(wildcard src/*.c src/*/*.[ch] include/mmsperf/*.h bpf/*.[ch] tests/unit/*/*.[ch] tests/bpf/*.[ch])
+FORMATTED = $(wildcard src/*.c src/*/*.[ch] include/mmsperf/*.h bpf/*.[ch] tests/unit/*/*.[ch] tests/bpf/*.[ch] tests/fuzz/*.[ch])
 format: ## apply .clang-format
 	$(Q)clang-format-16 -i $(FORMATTED)
 

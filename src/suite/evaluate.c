@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BZT_AUTOMATED_STOP 3 /* bzt's exit code when a criterion failed and ended the load */
+
 static bool is_worse(enum mp_crit_cond c, double a, double b)
 {
 	if (isnan(b))
@@ -346,6 +348,10 @@ static int judge(const struct mp_criterion *c, const struct mp_finding *f, const
 	} else if (e->incomplete) {
 		k->verdict = MP_SKIPPED;
 		k->message = strdup("the suite ended before its load did");
+	} else if (f->state == MP_FIND_NO_DATA && e->bzt_code == BZT_AUTOMATED_STOP) {
+		/* not its own fault: what it judges may have come later */
+		k->verdict = MP_SKIPPED;
+		k->message = strdup("another criterion ended the load before there was any data");
 	} else if (f->state == MP_FIND_NO_DATA) {
 		k->verdict = MP_ERROR;
 		k->message =
@@ -452,7 +458,7 @@ int mp_eval_suite(const struct mp_plan *p, const struct mp_evidence *e, struct m
 		failed += s->cases[i].verdict == MP_FAILED;
 		errors += s->cases[i].verdict == MP_ERROR;
 	}
-	if (!r && !failed && e->bzt_code == 3) {
+	if (!r && !failed && e->bzt_code == BZT_AUTOMATED_STOP) {
 		r = add_unknown(e, s);
 		failed++;
 	}

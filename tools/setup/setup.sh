@@ -113,6 +113,7 @@ there() { # PROBE
 	pc:*) pkg-config --exists "${1#pc:}" 2>/dev/null ;;
 	inc:*) printf '#include <%s>\n' "${1#inc:}" | gcc -E -o /dev/null -x c - 2>/dev/null ;;
 	clang) find_clang ;;
+	fuzzer) compgen -G "/usr/lib/llvm-1[6-9]/lib/clang/*/lib/linux/libclang_rt.fuzzer*" >/dev/null ;;
 	python) find_python ;;
 	java) java_is_new ;;
 	maven) { ready "$build/jmeter" "$(jmeter_key)" && [ -e "$build/uplot/uPlot.iife.min.js" ]; } || command -v mvn >/dev/null ;;
