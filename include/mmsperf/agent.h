@@ -14,9 +14,11 @@
 
 struct mp_agent;
 struct mp_cidr;
+struct mp_context;
 
 struct mp_agent_opts {
 	struct mp_meter *meter;      /* borrowed; must outlive the agent */
+	struct mp_context *context;  /* borrowed, as long; NULL: none */
 	const struct mp_cidr *allow; /* peers besides loopback; borrowed */
 	size_t n_allow;
 	bool enable_shutdown; /* obey `shutdown` */
@@ -41,6 +43,7 @@ struct mp_agent_stats {
 	uint64_t ticks, missed;        /* of all intervals together */
 	uint64_t late_max_ns;          /* how long after it was due a sample began */
 	uint64_t late_sum_ns;          /* over `ticks` */
+	uint64_t late_ns;              /* of the latest sample */
 	uint64_t lines, dropped_lines; /* data lines sent, and not sent to clients too slow */
 	uint64_t clients, refused;     /* connections accepted, and closed at once */
 };

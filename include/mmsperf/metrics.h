@@ -41,8 +41,12 @@ struct mp_sel {
  * the same interval share it. mp_view_update() after mp_meter_tick() makes the new sample.
  */
 struct mp_view;
+struct mp_context;
 /* m must outlive the view. */
 int mp_view_new(struct mp_meter *m, struct mp_view **ret_view);
+/* c (NULL: none) is borrowed and must outlive the view; to be called before anything is selected.
+ */
+void mp_view_use(struct mp_view *v, struct mp_context *c);
 void mp_view_free(struct mp_view *v);
 int mp_view_update(struct mp_view *v);
 
@@ -56,10 +60,44 @@ int mp_view_select(struct mp_view *v, const char *name, struct mp_sel *ret_sel,
 		   const char **ret_note);
 /* Value at the last mp_view_update(); absent before the first. */
 struct mp_value mp_view_get(struct mp_view *v, const struct mp_sel *sel);
+/*
+ * Why the value is absent, where that will not mend by itself at the next sample: a permission, a
+ * missing file, a kernel without it. NULL: no such reason. Valid until the next update.
+ */
+const char *mp_view_why(struct mp_view *v, const struct mp_sel *sel);
 /* The same metric of one process, p of the tree's present procs (workers.csv); absent when sel is
  * no process metric. */
 struct mp_value mp_view_get_proc(struct mp_view *v, const struct mp_sel *sel,
 				 const struct mp_proc *p);
+
+/*
+ * What all views of one collector share: ways to files of the server, its management address, and
+ * the collector's own counts. Files are opened when the first metric that needs them is selected.
+ */
+struct mp_opener;
+struct mp_monitor_stats {
+	uint64_t ticks, missed;
+	uint64_t late_ns; /* of the present sample */
+	uint64_t dropped_lines;
+};
+struct mp_context_opts {
+	struct mp_meter *meter;   /* borrowed */
+	struct mp_opener *opener; /* borrowed; NULL: files are opened directly or not at all */
+	const char *management;   /* URL; NULL: from the server's configuration, else its default */
+	const char *server_logs;  /* folder of its metrics logs; NULL: to be found */
+	const char *pidfile;      /* a hint where the server's folders are; NULL: none */
+};
+/* The opts' strings are copied. */
+int mp_context_new(const struct mp_context_opts *opts, struct mp_context **ret_context);
+void mp_context_free(struct mp_context *c);
+/* Who counts samples; fn is called while a view is updated. */
+void mp_context_monitor(struct mp_context *c, void (*fn)(void *arg, struct mp_monitor_stats *ret),
+			void *arg);
+/*
+ * Looks at the server now, so that what only the present privileges can tell (its folders, by its
+ * environment) is known when it restarts after they were dropped.
+ */
+void mp_context_learn(struct mp_context *c);
 
 /* True if name is a metric this program can ever give; else *ret_near (may be NULL) suggests one.
  */
@@ -67,7 +105,7 @@ bool mp_metric_known(const char *name, const char **ret_near);
 enum mp_better mp_metric_better(const char *name);
 enum mp_unit mp_metric_unit(const char *name);
 enum mp_kind mp_metric_kind(const char *name); /* a gauge where the name is not known */
-const char *mp_unit_name(enum mp_unit u); /* "%", "s", "bytes", "" */
+const char *mp_unit_name(enum mp_unit u);      /* "%", "s", "bytes", "" */
 
 /* All canonical names of the recording (metrics.csv), in table order; n of them. Static. */
 const char *const *mp_metric_recorded(size_t *ret_n);
@@ -82,6 +120,7 @@ struct mp_metric_row {
 	unsigned groups;  /* enum mp_group */
 	unsigned has;     /* enum mp_rec_valid: a rung that never sets these bits cannot give it */
 	const char *file; /* /proc file it is read from, NULL: none */
+	bool tried;       /* whether it works depends on the server: try it with mp_view_why() */
 };
 const struct mp_metric_row *mp_metric_rows(size_t *ret_n);
 /* All upstream names and ours, expanded; caller frees the array (not the strings). */

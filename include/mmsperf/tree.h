@@ -56,17 +56,23 @@ struct mp_proc {
 	struct mp_totals *base;
 };
 
+#define MP_SIGNALS 65 /* 1 to 64 */
+
 /* Members of a role that have ended: what "never falls". */
 struct mp_gone {
 	struct mp_totals t;
 	uint64_t processes; /* how many ended */
 	uint64_t crashed;   /* of these, by a signal or with a non-zero code */
+	uint32_t by_code[256], by_signal[MP_SIGNALS];
+	uint64_t lifetime_ns, shortest_ns; /* their lives, start to end: sum, and the shortest */
 };
 
 /* A model that a worker serves or served: --model-name of its listener's command line. */
 struct mp_model {
 	char *name;
 	struct mp_gone gone;
+	int slots;         /* worker slots ever in use */
+	uint64_t restarts; /* times one of these was taken again after its worker had ended */
 };
 
 struct mp_tree {
@@ -76,8 +82,10 @@ struct mp_tree {
 	uint64_t processes_created[_MP_ROLE_MAX]; /* present ones at adoption included */
 	struct mp_model *models;                  /* never shrinks */
 	size_t n_models;
-	pid_t root;     /* 0: no server now */
-	pid_t frontend; /* the frontend: root, or the model server that root started; 0: none */
+	int slots;         /* as in struct mp_model, of workers whose model is not known */
+	uint64_t restarts; /* of all models and of none */
+	pid_t root;        /* 0: no server now */
+	pid_t frontend;    /* the frontend: root, or the model server that root started; 0: none */
 	uint64_t generation; /* changes when another server is adopted */
 	uint64_t tick_ns;    /* CLOCK_MONOTONIC of the last tick */
 	uint64_t boot_ns;    /* CLOCK_BOOTTIME of the last tick: the base of start_ns */

@@ -12,6 +12,8 @@
 #include <mmsperf/clock.h>
 #include <mmsperf/fs.h>
 #include <mmsperf/log.h>
+#include <mmsperf/metrics.h>
+#include <mmsperf/opener.h>
 #include <mmsperf/priv.h>
 #include <mmsperf/str.h>
 
@@ -162,7 +164,7 @@ static int reach_pidfile(struct mp_agent_cli *o, uid_t uid, gid_t gid)
 	r = mp_reach(o->pidfile_abs, uid, gid, &path, &o->pidfile_dir);
 	if (r < 0)
 		return mp_error_r(r, "--pidfile");
-	free(o->pidfile_abs);
+	o->pidfile_named = o->pidfile_abs;
 	o->pidfile_abs = path;
 	return 0;
 }
@@ -190,53 +192,97 @@ static int drop_privileges(const struct mp_agent_cli *o, struct mp_source *s)
 	return 0;
 }
 
+/* What is made while serving; released in reverse. */
+struct serving {
+	struct mp_opener *opener;
+	struct mp_meter *meter;
+	struct mp_context *context;
+	struct mp_agent *agent;
+	int log_fd;
+};
+
+static void serving_done(struct serving *s)
+{
+	mp_agent_free(s->agent);
+	mp_context_free(s->context);
+	mp_meter_free(s->meter);
+	mp_opener_free(s->opener);
+	if (s->log_fd >= 0)
+		(void)close(s->log_fd);
+}
+
+/* ps shows what it is, and no --match pattern on the agent's command line matches it. */
+static void name_opener(void *arg)
+{
+	const struct mp_agent_cli *o = arg;
+
+	mp_instance_rename(o->argc, o->argv, "mmsperf-bpf opener");
+}
+
+/* Before anything is loaded: a fork keeps what it inherits alive. Without it some are NaN. */
+static void start_opener(struct mp_agent_cli *o, struct serving *s)
+{
+	const struct mp_opener_opts opts = {.user = o->user, .in_child = name_opener, .arg = o};
+	int r = o->no_bpf ? -EPERM : mp_opener_start(&opts, &s->opener);
+
+	if (r < 0 && r != -EPERM)
+		mp_warning("files of the server's user cannot be opened later: %s", strerror(-r));
+}
+
+static int set_up(struct mp_agent_cli *o, struct serving *s)
+{
+	struct mp_context_opts context = {.management = o->management,
+					  .server_logs = o->server_logs_abs,
+					  .pidfile = o->pidfile_named};
+	struct mp_agent_opts agent = {
+		.allow = o->ranges, .n_allow = o->allow.n, .enable_shutdown = o->enable_shutdown};
+	int r;
+
+	/* the procfs rung keeps the opener's capability itself */
+	if (mp_meter_source(s->meter)->ops->rung == MP_RUNG_PROCFS) {
+		mp_opener_free(s->opener);
+		s->opener = NULL;
+	}
+	context.meter = agent.meter = s->meter;
+	context.opener = s->opener;
+	r = mp_context_new(&context, &s->context);
+	if (r == 0) {
+		agent.context = s->context;
+		r = mp_agent_new(&agent, &s->agent);
+	}
+	if (r < 0)
+		return mp_error_r(r, "cannot set up the agent");
+	mp_context_learn(s->context);
+	r = open_sinks(o, s->agent);
+	if (r < 0 || !o->background)
+		return r;
+	s->log_fd = open(o->instance.log,
+			 O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
+	return s->log_fd < 0 ? mp_error_r(-errno, "cannot write '%s'", o->instance.log) : 0;
+}
+
 static int serve_claimed(struct mp_agent_cli *o)
 {
-	const struct mp_agent_opts opts = {
-		.allow = o->ranges, .n_allow = o->allow.n, .enable_shutdown = o->enable_shutdown};
-	struct mp_agent_opts with_meter = opts;
-	struct mp_meter *meter = NULL;
-	struct mp_agent *agent = NULL;
+	_cleanup_(serving_done) struct serving s = {.log_fd = -1};
 	struct mp_source *source;
-	_cleanup_close_ int log_fd = -1;
-	int code, r;
+	int code;
 
-	code = open_meter(o, &meter);
+	start_opener(o, &s);
+	code = open_meter(o, &s.meter);
 	if (code != MP_EXIT_OK)
 		return code;
-	code = MP_EXIT_INFRA;
-	with_meter.meter = meter;
-	r = mp_agent_new(&with_meter, &agent);
-	if (r < 0) {
-		(void)mp_error_r(r, "cannot set up the agent");
-		goto out;
-	}
-	if (open_sinks(o, agent) < 0)
-		goto out;
-	if (o->background) {
-		log_fd = open(o->instance.log,
-			      O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC,
-			      0644);
-		if (log_fd < 0) {
-			(void)mp_error_r(-errno, "cannot write '%s'", o->instance.log);
-			goto out;
-		}
-	}
-	source = mp_meter_source(meter);
+	if (set_up(o, &s) < 0)
+		return MP_EXIT_INFRA;
+	source = mp_meter_source(s.meter);
 	if (drop_privileges(o, source) < 0)
-		goto out;
-	if (o->background && leave_terminal(log_fd) < 0)
-		goto out;
+		return MP_EXIT_INFRA;
+	if (o->background && leave_terminal(s.log_fd) < 0)
+		return MP_EXIT_INFRA;
 	check_pidfile(o);
 	announce(o, source);
 	/* A starter that has gone away is no reason not to serve: it will say what it wants. */
 	(void)report_ready(o, source);
-	if (mp_agent_run(agent) == 0)
-		code = MP_EXIT_OK;
-out:
-	mp_agent_free(agent);
-	mp_meter_free(meter);
-	return code;
+	return mp_agent_run(s.agent) == 0 ? MP_EXIT_OK : MP_EXIT_INFRA;
 }
 
 static int target_user(const struct mp_agent_cli *o, uid_t *ret_uid, gid_t *ret_gid)
@@ -310,6 +356,8 @@ static void cli_done(struct mp_agent_cli *o)
 	free(o->names);
 	free(o->names_text);
 	free(o->pidfile_abs);
+	free(o->pidfile_named);
+	free(o->server_logs_abs);
 	if (o->pidfile_dir >= 0)
 		(void)close(o->pidfile_dir);
 	free(o->record_abs);

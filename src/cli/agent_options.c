@@ -106,6 +106,18 @@ static int parse(struct mp_agent_cli *o, int argc, char **argv)
 		 .dest = &o->record_metrics,
 		 .metavar = "NAMES",
 		 .help = "record these as well, separated by commas; may be repeated"},
+		{.name = "management",
+		 .type = MP_OPT_STRING,
+		 .dest = &o->management,
+		 .metavar = "URL",
+		 .help = "management API of the server (default: from its configuration); asked only\n"
+			 "for metrics that need it, such as workers_missing"},
+		{.name = "server-logs",
+		 .type = MP_OPT_STRING,
+		 .dest = &o->server_logs,
+		 .metavar = "DIR",
+		 .help = "folder of the server's metrics logs (default: found by its environment);\n"
+			 "read only for metrics that need it, such as p99_server_prediction_time"},
 		{.name = "user",
 		 .type = MP_OPT_STRING,
 		 .dest = &o->user,
@@ -278,6 +290,8 @@ static int check(struct mp_agent_cli *o)
 		r = split_metrics(o);
 	if (r == 0 && o->pidfile)
 		r = absolute(o->pidfile, &o->pidfile_abs);
+	if (r == 0 && o->server_logs)
+		r = absolute(o->server_logs, &o->server_logs_abs);
 	if (r == 0 && o->record)
 		r = absolute(o->record, &o->record_abs);
 	if (r == -ENOMEM)

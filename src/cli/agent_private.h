@@ -19,6 +19,7 @@ struct mp_agent_cli {
 	struct mp_strv listen, allow, record_metrics;
 	long pid, ready_fd;
 	const char *pidfile, *match, *workers, *record, *user, *unix_path;
+	const char *management, *server_logs;
 	double interval_s;
 	int verbosity;
 	/* made of them */
@@ -26,7 +27,8 @@ struct mp_agent_cli {
 	struct mp_cidr *ranges;
 	const char **names; /* of record_metrics, split at commas; text in names_text */
 	size_t n_names;
-	char *names_text, *pidfile_abs, *record_abs;
+	char *names_text, *pidfile_abs, *record_abs, *server_logs_abs;
+	char *pidfile_named; /* pidfile_abs before it was replaced by a way around closed folders */
 	int pidfile_dir; /* what pidfile_abs depends on, or -1 */
 	struct mp_instance instance;
 	bool background; /* we are the child of --start */

@@ -90,6 +90,8 @@ struct mp_value mp_proc_value(const struct mp_view *v, int metric, const struct 
 		x = v->pct[i];
 		return isnan(x) ? (struct mp_value){0} : (struct mp_value){.v = x, .valid = true};
 	}
+	if (metric >= MP_PM_AUX)
+		return mp_aux_value(&v->aux, metric, p, i);
 	/* a vfork child's memory is its parent's */
 	if (!is_known(metric, p) || (is_memory(metric) && p->cur.flags & MP_REC_VFORK))
 		return (struct mp_value){0};
@@ -157,6 +159,19 @@ static int keep_value(struct mp_agg *a, double x)
 	return 0;
 }
 
+/* What ended members used is kept by role: a model's sum of a counter would fall, so it is absent.
+ */
+static struct mp_value aux_sum(const struct mp_view *v, const struct mp_agg *a)
+{
+	double gone = mp_aux_gone(&v->aux, a->metric, MP_ROLE_WORKER);
+
+	if (a->model && mp_proc_info[a->metric].kind == MP_KIND_COUNTER)
+		return (struct mp_value){0};
+	if (a->scope == MP_SCOPE_ALL)
+		gone += mp_aux_gone(&v->aux, a->metric, MP_ROLE_FRONTEND);
+	return (struct mp_value){.v = a->total + (a->model ? 0 : gone), .valid = true};
+}
+
 static void compute(struct mp_view *v, struct mp_agg *a, int model)
 {
 	const struct mp_tree *t = v->tree;
@@ -178,9 +193,11 @@ static void compute(struct mp_view *v, struct mp_agg *a, int model)
 			whole = false;
 			continue;
 		}
-		raw += readers[a->metric].raw(p);
-		if (p->base && a->slot < 0)
-			raw -= readers[a->metric].gone(p->base);
+		if (a->metric < MP_PM_AUX) {
+			raw += readers[a->metric].raw(p);
+			if (p->base && a->slot < 0)
+				raw -= readers[a->metric].gone(p->base);
+		}
 		a->min = a->n ? fmin(a->min, x.v) : x.v;
 		a->max = a->n ? fmax(a->max, x.v) : x.v;
 		a->total += x.v;
@@ -193,7 +210,9 @@ static void compute(struct mp_view *v, struct mp_agg *a, int model)
 						   .valid = true};
 		return;
 	}
-	if (whole)
+	if (whole && a->metric >= MP_PM_AUX)
+		a->sum = aux_sum(v, a);
+	else if (whole)
 		a->sum = (struct mp_value){.v = scaled(v, a->metric, raw + gone_raw(v, a, model)),
 					   .valid = true};
 }

@@ -7,6 +7,7 @@
 #include "metrics/table.h"
 
 #include <mmsperf/cleanup.h>
+#include <mmsperf/str.h>
 
 #include <ctype.h>
 #include <errno.h>
@@ -96,10 +97,39 @@ static bool parse_proc(const char *s, struct mp_name *n, bool *ret_alias)
 	return true;
 }
 
+/* worker_exits_code_N, worker_exits_signal_N */
+static bool parse_exits(const char *s, struct mp_name *n)
+{
+	static const struct {
+		const char *prefix;
+		int metric;
+		long min, max;
+	} counts[] = {
+		{"worker_exits_code_", MP_TM_WORKER_CODE, 0, 255},
+		{"worker_exits_signal_", MP_TM_WORKER_SIGNAL, 1, MP_SIGNALS - 1},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+		const char *number = after(s, counts[i].prefix);
+		long v;
+
+		if (!number || mp_parse_int(number, counts[i].min, counts[i].max, &v) < 0)
+			continue;
+		n->family = MP_FAM_TREE;
+		n->metric = counts[i].metric;
+		n->arg = (int)v;
+		return true;
+	}
+	return false;
+}
+
 static bool parse_plain(const char *s, struct mp_name *n)
 {
+	if (parse_exits(s, n))
+		return true;
 	for (int i = 0; i < _MP_TM_MAX; i++)
-		if (!strcmp(s, mp_tree_info[i].name)) {
+		if (!strcmp(s, mp_tree_info[i].name) && i != MP_TM_WORKER_CODE &&
+		    i != MP_TM_WORKER_SIGNAL) {
 			n->family = MP_FAM_TREE;
 			n->metric = i;
 			return true;
@@ -110,6 +140,30 @@ static bool parse_plain(const char *s, struct mp_name *n)
 			n->metric = i;
 			return true;
 		}
+	for (int i = 0; i < _MP_XM_MAX; i++)
+		if (!strcmp(s, mp_plus_info[i].name)) {
+			n->family = MP_FAM_PLUS;
+			n->metric = i;
+			return true;
+		}
+	return false;
+}
+
+/* {op}_server_{metric} */
+static bool parse_log(const char *s, struct mp_name *n)
+{
+	for (int op = 0; op < _MP_LOG_OP_MAX; op++) {
+		const char *rest = after(s, mp_log_op_names[op]);
+
+		rest = rest ? after(rest, "_server_") : NULL;
+		for (int m = 0; rest && m < _MP_LM_MAX; m++)
+			if (!strcmp(rest, mp_log_info[m].name)) {
+				n->family = MP_FAM_LOG;
+				n->metric = m;
+				n->arg = op;
+				return true;
+			}
+	}
 	return false;
 }
 
@@ -215,7 +269,7 @@ static int parse_one(const char *text, struct mp_name *n, char *note, size_t siz
 			(void)snprintf(buf, sizeof(buf), "%s", aliases[i].name);
 			break;
 		}
-	if (!parse_plain(name, n) && !parse_proc(name, n, &alias))
+	if (!parse_plain(name, n) && !parse_proc(name, n, &alias) && !parse_log(name, n))
 		return at ? unknown(text, note, size) : parse_agent(buf, n, note, size);
 	if (alias)
 		(void)snprintf(note, size, "'%s' is taken for the metric '%s'", name,
@@ -243,7 +297,7 @@ int mp_name_parse(const char *text, struct mp_name *ret, char *note, size_t size
 	}
 	if (n.model[0] && n.slot >= 0 && n.family != MP_FAM_PROC) {
 		(void)snprintf(note, size,
-			       "metric '%.100s': a count has no worker slot; its column stays NaN",
+			       "metric '%.100s': it has no worker slot; its column stays NaN",
 			       text);
 		return -ENOENT;
 	}
@@ -277,6 +331,19 @@ struct mp_metric_info mp_name_info(const struct mp_name *n)
 					       .kind = s->kind,
 					       .unit = s->unit,
 					       .files = s->files};
+	}
+	case MP_FAM_PLUS:
+		return mp_plus_info[n->metric];
+	case MP_FAM_LOG: {
+		struct mp_metric_info i = mp_log_info[n->metric];
+
+		if (n->arg == MP_LOG_COUNT) {
+			i.unit = MP_UNIT_COUNT;
+			i.better = MP_BETTER_NONE;
+		}
+		if (n->arg == MP_LOG_COUNT || n->arg == MP_LOG_SUM)
+			i.kind = MP_KIND_COUNTER;
+		return i;
 	}
 	case MP_FAM_NONE:
 		break;

@@ -26,14 +26,25 @@ const struct mp_metric_info mp_proc_info[_MP_PM_MAX] = {
 			.scale = MP_SCALE_##s},
 	MP_PROC_METRICS(X)
 #undef X
+#define X(id, n, k, u, b, a, value, text)                                                          \
+	[MP_PM_##id] = {.name = n,                                                                 \
+			.help = text,                                                              \
+			.kind = MP_KIND_##k,                                                       \
+			.unit = MP_UNIT_##u,                                                       \
+			.better = MP_BETTER_##b,                                                   \
+			.has = (a) == MP_AUX_LIMITS ? MP_HAS_FDS : 0,                              \
+			.of_model = true,                                                          \
+			.aux = a},
+		MP_AUX_METRICS(X)
+#undef X
 };
 
 const struct mp_metric_info mp_tree_info[_MP_TM_MAX] = {
-#define X(id, n, k, b, model, up, text)                                                            \
+#define X(id, n, k, u, b, model, up, text)                                                         \
 	[MP_TM_##id] = {.name = n,                                                                 \
 			.help = text,                                                              \
 			.kind = MP_KIND_##k,                                                       \
-			.unit = MP_UNIT_COUNT,                                                     \
+			.unit = MP_UNIT_##u,                                                       \
 			.better = MP_BETTER_##b,                                                   \
 			.upstream = up,                                                            \
 			.of_model = model},
@@ -52,6 +63,50 @@ const struct mp_metric_info mp_sys_info[_MP_SM_MAX] = {
 			.upstream = up},
 	MP_SYS_METRICS(X)
 #undef X
+};
+
+const struct mp_metric_info mp_plus_info[_MP_XM_MAX] = {
+#define X(id, n, k, u, b, r, rec, model, text)                                                     \
+	[MP_XM_##id] = {.name = n,                                                                 \
+			.help = text,                                                              \
+			.kind = MP_KIND_##k,                                                       \
+			.unit = MP_UNIT_##u,                                                       \
+			.better = MP_BETTER_##b,                                                   \
+			.recorded = rec,                                                           \
+			.of_model = model,                                                         \
+			.reader = MP_RD_##r},
+	MP_PLUS_METRICS(X)
+#undef X
+};
+
+const struct mp_metric_info mp_log_info[_MP_LM_MAX] = {
+#define X(id, n, log, text)                                                                        \
+	[MP_LM_##id] = {.name = n,                                                                 \
+			.help = text,                                                              \
+			.kind = MP_KIND_GAUGE,                                                     \
+			.unit = MP_UNIT_SECONDS,                                                   \
+			.better = MP_BETTER_LOWER,                                                 \
+			.of_model = true,                                                          \
+			.reader = MP_RD_LOG},
+	MP_LOG_METRICS(X)
+#undef X
+};
+
+const char *const mp_log_names[_MP_LM_MAX] = {
+#define X(id, n, log, text) [MP_LM_##id] = log,
+	MP_LOG_METRICS(X)
+#undef X
+};
+
+const char *const mp_log_op_names[_MP_LOG_OP_MAX] = {
+	[MP_LOG_COUNT] = "count", [MP_LOG_SUM] = "sum", [MP_LOG_AVG] = "avg", [MP_LOG_MIN] = "min",
+	[MP_LOG_MAX] = "max",     [MP_LOG_P50] = "p50", [MP_LOG_P90] = "p90", [MP_LOG_P99] = "p99",
+};
+
+const char *const mp_reader_sources[_MP_RD_MAX] = {
+	[MP_RD_PRESSURE] = "/proc/pressure",         [MP_RD_CGROUP] = "control group of the server",
+	[MP_RD_JVM] = "hsperfdata of the JVM",       [MP_RD_LOG] = "the server's metrics logs",
+	[MP_RD_API] = "the server's management API", [MP_RD_MONITOR] = "the collector itself",
 };
 
 const char *const mp_op_names[_MP_OP_MAX] = {
@@ -78,12 +133,13 @@ const char *mp_unit_name(enum mp_unit u)
 /* --- all names ------------------------------------------------------------------------------- */
 
 #define PER_PROC_METRIC (1 + 2 * _MP_OP_MAX)
-#define N_NAMES         (_MP_PM_MAX * PER_PROC_METRIC + _MP_TM_MAX + _MP_SM_MAX)
+#define N_LOG_NAMES     (_MP_LM_MAX * _MP_LOG_OP_MAX)
+#define N_NAMES         (_MP_PM_MAX * PER_PROC_METRIC + _MP_TM_MAX + _MP_SM_MAX + _MP_XM_MAX + N_LOG_NAMES)
 
 /* Upstream's first, in upstream's order of families; then ours. */
 static struct {
 	bool built;
-	char text[_MP_PM_MAX * PER_PROC_METRIC][64];
+	char text[_MP_PM_MAX * PER_PROC_METRIC + N_LOG_NAMES][64];
 	const char *all[N_NAMES];
 	bool recorded[N_NAMES];
 	size_t n;
@@ -110,7 +166,7 @@ static void add_proc_names(bool upstream, size_t *text)
 		if (i->upstream != upstream)
 			continue;
 		(void)snprintf(t[*text], sizeof(t[0]), "frontend_%s", i->name);
-		add_name(t[(*text)++], !i->groups);
+		add_name(t[(*text)++], !i->groups && !i->aux);
 		for (int s = MP_SCOPE_WORKERS; s < _MP_SCOPE_MAX; s++)
 			for (int op = 0; op < _MP_OP_MAX; op++) {
 				bool rec = upstream ? op <= MP_OP_MAX
@@ -118,7 +174,7 @@ static void add_proc_names(bool upstream, size_t *text)
 
 				(void)snprintf(t[*text], sizeof(t[0]), "%s_%s_%s", mp_op_names[op],
 					       mp_scope_names[s], i->name);
-				add_name(t[(*text)++], rec && !i->groups);
+				add_name(t[(*text)++], rec && !i->groups && !i->aux);
 			}
 	}
 }
@@ -130,8 +186,23 @@ static void add_plain_names(bool upstream)
 			/* Taurus's own are other units of the same facts */
 			add_name(mp_sys_info[m].name, !strncmp(mp_sys_info[m].name, "system_", 7));
 	for (int m = 0; m < _MP_TM_MAX; m++)
-		if (mp_tree_info[m].upstream == upstream)
+		if (mp_tree_info[m].upstream == upstream && m != MP_TM_WORKER_CODE &&
+		    m != MP_TM_WORKER_SIGNAL) /* these two stand for many names */
 			add_name(mp_tree_info[m].name, true);
+}
+
+static void add_plus_names(size_t *text)
+{
+	for (int m = 0; m < _MP_XM_MAX; m++)
+		add_name(mp_plus_info[m].name, mp_plus_info[m].recorded);
+	for (int m = 0; m < _MP_LM_MAX; m++)
+		for (int op = 0; op < _MP_LOG_OP_MAX; op++) {
+			char *t = names.text[(*text)++];
+
+			(void)snprintf(t, sizeof(names.text[0]), "%s_server_%s",
+				       mp_log_op_names[op], mp_log_info[m].name);
+			add_name(t, false);
+		}
 }
 
 static void build_names(void)
@@ -145,6 +216,7 @@ static void build_names(void)
 	add_proc_names(true, &text);
 	add_plain_names(false);
 	add_proc_names(false, &text);
+	add_plus_names(&text);
 	for (size_t i = 0; i < names.n; i++)
 		if (names.recorded[i])
 			names.recorded_names[names.n_recorded++] = names.all[i];
@@ -188,13 +260,17 @@ int mp_metric_expand(const char ***ret_names, size_t *ret_n)
 
 bool mp_metric_known(const char *name, const char **ret_near)
 {
+	const char *near;
 	struct mp_name n;
 	char note[256];
 
 	if (mp_name_parse(name, &n, note, sizeof(note)) == 0)
 		return true;
-	if (ret_near)
-		*ret_near = mp_registry_nearest(name);
+	if (!ret_near)
+		return false;
+	/* Taurus' own names are known, though not to be had here: they are no suggestion */
+	near = mp_registry_nearest(name);
+	*ret_near = near && mp_name_parse(near, &n, note, sizeof(note)) == 0 ? near : NULL;
 	return false;
 }
 
@@ -299,7 +375,7 @@ static size_t agent_rows(struct mp_metric_row *rows, char (*text)[256])
 	return _MP_AG_MAX;
 }
 
-#define N_ROWS (_MP_PM_MAX + _MP_TM_MAX + _MP_SM_MAX + _MP_AG_MAX)
+#define N_ROWS (_MP_PM_MAX + _MP_TM_MAX + _MP_SM_MAX + _MP_AG_MAX + _MP_XM_MAX + _MP_LM_MAX)
 
 static const char *example_of(enum mp_agent_type t)
 {
@@ -318,6 +394,13 @@ static const char *example_of(enum mp_agent_type t)
 	return examples[t];
 }
 
+static const char *example_count(int m)
+{
+	return m == MP_TM_WORKER_CODE     ? "worker_exits_code_1"
+	       : m == MP_TM_WORKER_SIGNAL ? "worker_exits_signal_9"
+					  : mp_tree_info[m].name;
+}
+
 static void proc_row(struct mp_metric_row *row, const struct mp_metric_info *i, char *syntax,
 		     size_t syntax_size, char *example, size_t example_size)
 {
@@ -329,13 +412,56 @@ static void proc_row(struct mp_metric_row *row, const struct mp_metric_info *i, 
 		.syntax = syntax,
 		.unit = mp_unit_name(i->unit),
 		.help = i->help,
-		.source = i->groups                                  ? "BPF (scheduler group)"
+		.source = i->aux == MP_AUX_LIMITS                    ? "/proc/PID/limits"
+			  : i->aux == MP_AUX_FDS                     ? "/proc/PID/fd"
+			  : i->aux == MP_AUX_THREADS                 ? "/proc/PID/task"
+			  : i->groups                                ? "BPF (scheduler group)"
 			  : i->has & (MP_HAS_SCHED | MP_HAS_THREADS) ? "BPF"
 								     : "BPF, else /proc/PID",
 		.example = example,
 		.groups = i->groups,
 		.has = i->has,
+		.tried = i->aux,
 	};
+}
+
+static size_t plus_rows(struct mp_metric_row *rows)
+{
+	static char syntax[_MP_XM_MAX][64];
+
+	for (int m = 0; m < _MP_XM_MAX; m++) {
+		const struct mp_metric_info *i = &mp_plus_info[m];
+
+		(void)snprintf(syntax[m], sizeof(syntax[m]), "%s%s", i->name,
+			       i->of_model ? "[@MODEL]" : "");
+		rows[m] = (struct mp_metric_row){.syntax = syntax[m],
+						 .unit = mp_unit_name(i->unit),
+						 .help = i->help,
+						 .example = i->name,
+						 .source = mp_reader_sources[i->reader],
+						 .tried = true};
+	}
+	return _MP_XM_MAX;
+}
+
+static size_t log_rows(struct mp_metric_row *rows)
+{
+	static char syntax[_MP_LM_MAX][96], example[_MP_LM_MAX][64];
+
+	for (int m = 0; m < _MP_LM_MAX; m++) {
+		const struct mp_metric_info *i = &mp_log_info[m];
+
+		(void)snprintf(syntax[m], sizeof(syntax[m]),
+			       "{count,sum,avg,min,max,p50,p90,p99}_server_%s[@MODEL]", i->name);
+		(void)snprintf(example[m], sizeof(example[m]), "p99_server_%s", i->name);
+		rows[m] = (struct mp_metric_row){.syntax = syntax[m],
+						 .unit = mp_unit_name(i->unit),
+						 .help = i->help,
+						 .example = example[m],
+						 .source = mp_reader_sources[i->reader],
+						 .tried = true};
+	}
+	return _MP_LM_MAX;
 }
 
 const struct mp_metric_row *mp_metric_rows(size_t *ret_n)
@@ -359,9 +485,9 @@ const struct mp_metric_row *mp_metric_rows(size_t *ret_n)
 			       i->of_model ? "[@MODEL]" : "");
 		rows[n++] = (struct mp_metric_row){
 			.syntax = model[m],
-			.unit = "",
+			.unit = mp_unit_name(i->unit),
 			.help = i->help,
-			.example = i->name,
+			.example = example_count(m),
 			.source = "BPF, else /proc/PID",
 		};
 	}
@@ -380,6 +506,8 @@ const struct mp_metric_row *mp_metric_rows(size_t *ret_n)
 							   : file,
 		};
 	}
+	n += plus_rows(&rows[n]);
+	n += log_rows(&rows[n]);
 	n += agent_rows(&rows[n], agent);
 	for (int t = 0; t < _MP_AG_MAX; t++)
 		rows[n - _MP_AG_MAX + (size_t)t].example = example_of((enum mp_agent_type)t);

@@ -7,6 +7,8 @@
 
 #include <mmsperf/metrics.h>
 
+#include "metrics/plustable.h"
+
 /* How a raw integer becomes the metric's unit. */
 enum mp_scale { MP_SCALE_ONE, MP_SCALE_NS, MP_SCALE_PAGES, MP_SCALE_MEM_PCT, MP_SCALE_RATE };
 
@@ -76,23 +78,81 @@ enum mp_scale { MP_SCALE_ONE, MP_SCALE_NS, MP_SCALE_PAGES, MP_SCALE_MEM_PCT, MP_
 	X(THR_END, "threads_ended", COUNTER, COUNT, NONE, MP_HAS_THREADS, 0, ONE, false,           \
 	  p->cur.threads_ended, t->threads_ended, "threads that ended while it was watched")
 
-/* Metrics of the tree. X(id, name, kind, better, of_model, upstream, help) */
+/*
+ * More metrics of one process, from files of /proc/PID that cost more than a reading of the tree:
+ * read only for the members somebody asks about. They continue enum mp_proc_metric.
+ * X(id, name, kind, unit, better, kind of reading, value of x (and of p), help)
+ */
+#define MP_AUX_METRICS(X)                                                                          \
+	X(AGE, "age_seconds", GAUGE, SECONDS, NONE, MP_AUX_AGE, x->age_s,                          \
+	  "time since it was started")                                                             \
+	X(FD_LIMIT, "file_descriptors_limit", GAUGE, COUNT, NONE, MP_AUX_LIMITS, x->nofile,        \
+	  "open file descriptors it may have")                                                     \
+	X(FD_RATIO, "file_descriptors_limit_ratio", GAUGE, NONE, LOWER, MP_AUX_LIMITS,             \
+	  (double)p->cur.fds / x->nofile, "open file descriptors as a share of the limit, 0 to 1") \
+	X(FD_FILES, "file_descriptors_files", GAUGE, COUNT, LOWER, MP_AUX_FDS, x->fds[MP_FD_FILE], \
+	  "open files, folders and devices")                                                       \
+	X(FD_SOCKETS, "file_descriptors_sockets", GAUGE, COUNT, LOWER, MP_AUX_FDS,                 \
+	  x->fds[MP_FD_SOCKET], "open sockets")                                                    \
+	X(FD_PIPES, "file_descriptors_pipes", GAUGE, COUNT, LOWER, MP_AUX_FDS, x->fds[MP_FD_PIPE], \
+	  "open ends of pipes")                                                                    \
+	X(FD_EVENTS, "file_descriptors_events", GAUGE, COUNT, LOWER, MP_AUX_FDS,                   \
+	  x->fds[MP_FD_EVENT], "open eventfd, epoll, timerfd and other anonymous objects")         \
+	X(THR_NETTY, "thread_cpu_time_netty", COUNTER, SECONDS, LOWER, MP_AUX_THREADS,             \
+	  x->thread_ns[MP_THR_NETTY] / 1e9, "CPU time of the network's event loops")               \
+	X(THR_BACKEND, "thread_cpu_time_backend", COUNTER, SECONDS, LOWER, MP_AUX_THREADS,         \
+	  x->thread_ns[MP_THR_BACKEND] / 1e9,                                                      \
+	  "CPU time of the frontend's threads that talk to workers and read their output")         \
+	X(THR_GC, "thread_cpu_time_gc", COUNTER, SECONDS, LOWER, MP_AUX_THREADS,                   \
+	  x->thread_ns[MP_THR_GC] / 1e9, "CPU time of the JVM's collector")                        \
+	X(THR_JIT, "thread_cpu_time_jit", COUNTER, SECONDS, LOWER, MP_AUX_THREADS,                 \
+	  x->thread_ns[MP_THR_JIT] / 1e9, "CPU time of the JVM's compilers (C1, C2)")              \
+	X(THR_JVM, "thread_cpu_time_jvm", COUNTER, SECONDS, LOWER, MP_AUX_THREADS,                 \
+	  x->thread_ns[MP_THR_JVM] / 1e9, "CPU time of the JVM's other own threads")               \
+	X(THR_PYTHON, "thread_cpu_time_python", COUNTER, SECONDS, LOWER, MP_AUX_THREADS,           \
+	  x->thread_ns[MP_THR_PYTHON] / 1e9, "CPU time of threads named python")                   \
+	X(THR_OTHER, "thread_cpu_time_other", COUNTER, SECONDS, LOWER, MP_AUX_THREADS,             \
+	  x->thread_ns[MP_THR_OTHER] / 1e9, "CPU time of threads with other names")
+
+enum mp_aux_kind {
+	MP_AUX_AGE = 1 << 0,
+	MP_AUX_LIMITS = 1 << 1,  /* /proc/PID/limits, seldom */
+	MP_AUX_FDS = 1 << 2,     /* walks /proc/PID/fd */
+	MP_AUX_THREADS = 1 << 3, /* walks /proc/PID/task */
+};
+
+/* Metrics of the tree. X(id, name, kind, unit, better, of_model, upstream, help) */
 #define MP_TREE_METRICS(X)                                                                         \
-	X(PROCESSES, "total_processes", GAUGE, NONE, true, true,                                   \
+	X(PROCESSES, "total_processes", GAUGE, COUNT, NONE, true, true,                            \
 	  "the frontend and all worker-script processes")                                          \
-	X(WORKERS, "total_workers", GAUGE, NONE, true, true,                                       \
+	X(WORKERS, "total_workers", GAUGE, COUNT, NONE, true, true,                                \
 	  "worker processes that are no other worker's parent (listeners are)")                    \
-	X(ORPHANS, "orphans", GAUGE, LOWER, true, true,                                            \
+	X(ORPHANS, "orphans", GAUGE, COUNT, LOWER, true, true,                                     \
 	  "worker processes whose frontend is gone: their parent is pid 1")                        \
-	X(CREATED, "processes_created", COUNTER, NONE, false, false,                               \
+	X(CREATED, "processes_created", COUNTER, COUNT, NONE, false, false,                        \
 	  "processes of frontend and workers seen since the start")                                \
-	X(ENDED, "processes_ended", COUNTER, NONE, false, false, "of these, how many have ended")  \
-	X(WORKER_CREATED, "workers_created", COUNTER, NONE, false, false,                          \
+	X(ENDED, "processes_ended", COUNTER, COUNT, NONE, false, false,                            \
+	  "of these, how many have ended")                                                         \
+	X(WORKER_CREATED, "workers_created", COUNTER, COUNT, NONE, false, false,                   \
 	  "worker processes seen since the start")                                                 \
-	X(WORKER_EXITS, "worker_exits", COUNTER, NONE, true, false,                                \
+	X(WORKER_EXITS, "worker_exits", COUNTER, COUNT, NONE, true, false,                         \
 	  "worker processes that have ended")                                                      \
-	X(WORKER_CRASHES, "worker_crashes", COUNTER, LOWER, true, false,                           \
-	  "worker processes that ended by a signal or with a code other than 0")
+	X(WORKER_CRASHES, "worker_crashes", COUNTER, COUNT, LOWER, true, false,                    \
+	  "worker processes that ended by a signal or with a code other than 0")                   \
+	X(WORKER_ERRORS, "worker_exits_error", COUNTER, COUNT, LOWER, true, false,                 \
+	  "worker processes that ended with a code other than 0")                                  \
+	X(WORKER_SIGNALS, "worker_exits_signal", COUNTER, COUNT, LOWER, true, false,               \
+	  "worker processes that a signal ended")                                                  \
+	X(WORKER_CODE, "worker_exits_code_N", COUNTER, COUNT, NONE, true, false,                   \
+	  "worker processes that ended with the code N, 0 to 255")                                 \
+	X(WORKER_SIGNAL, "worker_exits_signal_N", COUNTER, COUNT, LOWER, true, false,              \
+	  "worker processes that the signal N ended, 1 to 64")                                     \
+	X(RESTARTS, "worker_restarts", COUNTER, COUNT, LOWER, true, false,                         \
+	  "times a worker took the place of one that had ended")                                   \
+	X(LIFETIME, "worker_lifetime_avg_seconds", GAUGE, SECONDS, NONE, true, false,              \
+	  "how long the workers that have ended had lived, on average")                            \
+	X(LIFETIME_MIN, "worker_lifetime_min_seconds", GAUGE, SECONDS, HIGHER, true, false,        \
+	  "how long the worker that ended soonest had lived")
 
 /* What a system metric is read from. */
 enum mp_sys_file {
@@ -158,10 +218,11 @@ enum mp_sys_file {
 
 enum mp_proc_metric {
 #define X(id, ...) MP_PM_##id,
-	MP_PROC_METRICS(X)
+	MP_PROC_METRICS(X) MP_AUX_METRICS(X)
 #undef X
 		_MP_PM_MAX
 };
+#define MP_PM_AUX MP_PM_AGE /* the first of MP_AUX_METRICS */
 enum mp_tree_metric {
 #define X(id, ...) MP_TM_##id,
 	MP_TREE_METRICS(X)
@@ -175,7 +236,39 @@ enum mp_sys_metric {
 		_MP_SM_MAX
 };
 
-enum mp_family { MP_FAM_NONE, MP_FAM_PROC, MP_FAM_TREE, MP_FAM_SYSTEM, MP_FAM_AGENT };
+enum mp_plus_metric {
+#define X(id, ...) MP_XM_##id,
+	MP_PLUS_METRICS(X)
+#undef X
+		_MP_XM_MAX
+};
+enum mp_log_metric {
+#define X(id, ...) MP_LM_##id,
+	MP_LOG_METRICS(X)
+#undef X
+		_MP_LM_MAX
+};
+enum mp_log_op {
+	MP_LOG_COUNT,
+	MP_LOG_SUM,
+	MP_LOG_AVG,
+	MP_LOG_MIN,
+	MP_LOG_MAX,
+	MP_LOG_P50,
+	MP_LOG_P90,
+	MP_LOG_P99,
+	_MP_LOG_OP_MAX
+};
+
+enum mp_family {
+	MP_FAM_NONE,
+	MP_FAM_PROC,
+	MP_FAM_TREE,
+	MP_FAM_SYSTEM,
+	MP_FAM_AGENT,
+	MP_FAM_PLUS,
+	MP_FAM_LOG
+};
 enum mp_scope { MP_SCOPE_FRONTEND, MP_SCOPE_WORKERS, MP_SCOPE_ALL, _MP_SCOPE_MAX };
 enum mp_op {
 	MP_OP_SUM,
@@ -197,12 +290,20 @@ struct mp_metric_info {
 	unsigned has, groups, files; /* enum mp_rec_valid, mp_group, mp_sys_file */
 	bool upstream;
 	bool of_model; /* NAME@MODEL has a meaning */
+	bool recorded; /* of MP_PLUS_METRICS: in metrics.csv */
 	enum mp_scale scale;
+	enum mp_aux_kind aux;  /* of MP_AUX_METRICS, else 0 */
+	enum mp_reader reader; /* of MP_PLUS_METRICS and MP_LOG_METRICS */
 };
 
 extern const struct mp_metric_info mp_proc_info[_MP_PM_MAX];
 extern const struct mp_metric_info mp_tree_info[_MP_TM_MAX];
 extern const struct mp_metric_info mp_sys_info[_MP_SM_MAX];
+extern const struct mp_metric_info mp_plus_info[_MP_XM_MAX];
+extern const struct mp_metric_info mp_log_info[_MP_LM_MAX];
+extern const char *const mp_log_names[_MP_LM_MAX]; /* in the server's log */
+extern const char *const mp_log_op_names[_MP_LOG_OP_MAX];
+extern const char *const mp_reader_sources[_MP_RD_MAX]; /* for people */
 extern const char *const mp_op_names[_MP_OP_MAX];
 extern const char *const mp_scope_names[_MP_SCOPE_MAX];
 
@@ -262,6 +363,7 @@ struct mp_name {
 	enum mp_op op;
 	char model[MP_MODEL_LEN]; /* empty: all */
 	int slot;                 /* -1: all */
+	int arg;                  /* the N of worker_exits_code_N, worker_exits_signal_N */
 	struct mp_agent_name agent;
 };
 

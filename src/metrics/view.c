@@ -4,6 +4,8 @@
  * files that are selected; everything else is computed when it is asked for. Nothing is allocated
  * at a tick once tables have their size. Owns what was selected until it is freed.
  */
+#include "metrics/api.h"
+#include "metrics/servlog.h"
 #include "metrics/view.h"
 
 #include <mmsperf/cleanup.h>
@@ -50,6 +52,8 @@ void mp_view_free(struct mp_view *v)
 	for (size_t i = 0; i < v->n_count; i++)
 		free(v->count[i].model);
 	mp_sys_free(v->sys);
+	mp_plus_done(&v->plus);
+	mp_auxes_done(&v->aux);
 	free(v->agg);
 	free(v->count);
 	free(v->agent);
@@ -58,6 +62,11 @@ void mp_view_free(struct mp_view *v)
 	free(v->model_gone_ns);
 	free(v->model_extra_pct);
 	free(v);
+}
+
+void mp_view_use(struct mp_view *v, struct mp_context *c)
+{
+	v->plus.context = c;
 }
 
 int mp_view_update(struct mp_view *v)
@@ -72,6 +81,10 @@ int mp_view_update(struct mp_view *v)
 	v->tree_ticks = v->tree->ticks;
 	v->updates++;
 	mp_sys_update(v->sys);
+	r = mp_auxes_update(&v->aux, v->tree, v->tree->tick_ns);
+	if (r < 0)
+		return r;
+	mp_plus_update(&v->plus, v->tree);
 	for (size_t i = 0; i < v->n_agent; i++)
 		mp_agent_update(&v->agent[i].name, &v->agent[i].state, v->sys);
 	return 0;
@@ -138,6 +151,7 @@ static int select_agg(struct mp_view *v, const struct mp_name *n, int16_t *ret)
 		*ret = (int16_t)v->n_agg;
 		v->agg[v->n_agg++] = a;
 	}
+	v->aux.need[model ? MP_SCOPE_WORKERS : n->scope] |= (unsigned)mp_proc_info[n->metric].aux;
 	if (n->op >= MP_OP_P50 && n->op <= MP_OP_P99 && !a->wants_values) {
 		a->wants_values = true;
 		a->at = 0; /* its values were not kept: once more */
@@ -151,18 +165,40 @@ static int select_count(struct mp_view *v, const struct mp_name *n, int16_t *ret
 	int r;
 
 	for (size_t i = 0; i < v->n_count; i++)
-		if (v->count[i].metric == n->metric && same_model(v->count[i].model, model)) {
+		if (v->count[i].metric == n->metric && v->count[i].arg == n->arg &&
+		    same_model(v->count[i].model, model)) {
 			*ret = (int16_t)i;
 			return 0;
 		}
 	r = grow((void **)&v->count, v->n_count, sizeof(*v->count));
 	if (r < 0)
 		return r;
-	v->count[v->n_count] = (struct mp_count){.metric = n->metric};
+	v->count[v->n_count] = (struct mp_count){.metric = n->metric, .arg = n->arg};
 	r = copy_model(n->model, &v->count[v->n_count].model);
 	if (r < 0)
 		return r;
 	*ret = (int16_t)v->n_count++;
+	return 0;
+}
+
+/* Opens the metric's reader; of a model's value it remembers the model. */
+static int select_plus(struct mp_view *v, const struct mp_name *n, int16_t *ret)
+{
+	int r = mp_plus_need(&v->plus, mp_plus_info[n->metric].reader);
+
+	return r < 0 || !n->model[0] ? r : select_count(v, n, ret);
+}
+
+static int select_log(struct mp_view *v, const struct mp_name *n, int16_t *ret)
+{
+	int r = mp_plus_need(&v->plus, MP_RD_LOG);
+
+	if (r == 0)
+		r = mp_servlog_select(v->plus.state[MP_RD_LOG], (enum mp_log_metric)n->metric,
+				      n->model[0] ? n->model : NULL);
+	if (r < 0)
+		return r;
+	*ret = (int16_t)r;
 	return 0;
 }
 
@@ -208,6 +244,8 @@ int mp_view_select(struct mp_view *v, const char *name, struct mp_sel *ret_sel,
 	r = n.family == MP_FAM_PROC    ? select_agg(v, &n, &sel.arg)
 	    : n.family == MP_FAM_TREE  ? select_count(v, &n, &sel.arg)
 	    : n.family == MP_FAM_AGENT ? select_agent(v, &n, &sel.arg)
+	    : n.family == MP_FAM_PLUS  ? select_plus(v, &n, &sel.arg)
+	    : n.family == MP_FAM_LOG   ? select_log(v, &n, &sel.arg)
 				       : 0;
 	if (r == -ENOSPC) {
 		(void)snprintf(v->note, sizeof(v->note),
@@ -227,6 +265,8 @@ int mp_view_select(struct mp_view *v, const char *name, struct mp_sel *ret_sel,
 	sel.metric = (int16_t)n.metric;
 	/* a slot is one process: whatever aggregate was asked for is its value */
 	sel.op = (int16_t)(n.slot >= 0 ? MP_OP_ONE : n.op);
+	if (n.family == MP_FAM_LOG)
+		sel.op = (int16_t)n.arg;
 	sel.groups = info.groups;
 	sel.unit = info.unit;
 	sel.kind = info.kind;
@@ -241,6 +281,21 @@ static bool is_orphan(const struct mp_tree *t, const struct mp_proc *p)
 {
 	/* where pid 1 is the server, its children are no orphans */
 	return p->role == MP_ROLE_WORKER && p->cur.ppid == 1 && t->frontend != 1 && t->root != 1;
+}
+
+static uint64_t killed(const struct mp_gone *gone)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < MP_SIGNALS; i++)
+		n += gone->by_signal[i];
+	return n;
+}
+
+/* Absent while nobody has ended. */
+static struct mp_value lifetime(const struct mp_gone *gone, double ns)
+{
+	return (struct mp_value){.v = ns / 1e9, .valid = gone->processes > 0};
 }
 
 static struct mp_value count(const struct mp_view *v, const struct mp_count *c)
@@ -291,6 +346,25 @@ static struct mp_value count(const struct mp_view *v, const struct mp_count *c)
 	case MP_TM_WORKER_CRASHES:
 		x = gone->crashed;
 		break;
+	case MP_TM_WORKER_ERRORS:
+		x = gone->processes - gone->by_code[0] - killed(gone);
+		break;
+	case MP_TM_WORKER_SIGNALS:
+		x = killed(gone);
+		break;
+	case MP_TM_WORKER_CODE:
+		x = gone->by_code[c->arg];
+		break;
+	case MP_TM_WORKER_SIGNAL:
+		x = gone->by_signal[c->arg];
+		break;
+	case MP_TM_RESTARTS:
+		x = model >= 0 ? t->models[model].restarts : t->restarts;
+		break;
+	case MP_TM_LIFETIME:
+		return lifetime(gone, (double)gone->lifetime_ns / (double)gone->processes);
+	case MP_TM_LIFETIME_MIN:
+		return lifetime(gone, (double)gone->shortest_ns);
 	case _MP_TM_MAX:
 		break;
 	}
@@ -316,10 +390,35 @@ struct mp_value mp_view_get(struct mp_view *v, const struct mp_sel *sel)
 		return mp_sys_get(v->sys, (enum mp_sys_metric)sel->metric);
 	case MP_FAM_AGENT:
 		return v->agent[sel->arg].state.last;
+	case MP_FAM_PLUS:
+		return sel->arg < 0 ? v->plus.v[sel->metric]
+				    : mp_api_get(v->plus.state[MP_RD_API], sel->metric,
+						 v->count[sel->arg].model);
+	case MP_FAM_LOG:
+		return mp_servlog_get(v->plus.state[MP_RD_LOG], sel->arg, (enum mp_log_op)sel->op);
 	case MP_FAM_NONE:
 		break;
 	}
 	return (struct mp_value){0};
+}
+
+const char *mp_view_why(struct mp_view *v, const struct mp_sel *sel)
+{
+	if (!sel->known || !v->updates)
+		return NULL;
+	switch ((enum mp_family)sel->family) {
+	case MP_FAM_PLUS:
+		return mp_plus_why(&v->plus, mp_plus_info[sel->metric].reader, sel->metric);
+	case MP_FAM_LOG:
+		return mp_plus_why(&v->plus, MP_RD_LOG, sel->metric);
+	case MP_FAM_PROC:
+		if (mp_proc_info[sel->metric].aux == MP_AUX_FDS && v->aux.refused)
+			return "/proc/PID/fd of another user's process needs CAP_SYS_PTRACE, which "
+			       "only the procfs rung keeps (--no-bpf), or the server's own user";
+		return NULL;
+	default:
+		return NULL;
+	}
 }
 
 struct mp_value mp_view_get_proc(struct mp_view *v, const struct mp_sel *sel,

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "metrics/aux.h"
+#include "metrics/plus.h"
 #include "metrics/system.h"
 #include "metrics/table.h"
 
@@ -26,6 +28,7 @@ struct mp_agg {
 /* A tree count, of one model or of all. */
 struct mp_count {
 	int metric;
+	int arg; /* the N of worker_exits_code_N */
 	char *model;
 };
 
@@ -49,6 +52,8 @@ struct mp_view {
 	struct mp_meter *meter;
 	const struct mp_tree *tree;
 	struct mp_sys *sys;
+	struct mp_plus plus;
+	struct mp_auxes aux;
 	uint64_t updates;
 	uint64_t tree_ticks; /* of the last update */
 	double mem_total;

@@ -70,6 +70,21 @@ static bool slot_is_taken(const struct mp_tree *t, int model, int slot)
 	return false;
 }
 
+/* A slot that was in use before and is taken again: a worker was replaced. */
+static void count_slot(struct mp_tree *t, const struct mp_proc *p)
+{
+	struct mp_model *m = p->model >= 0 ? &t->models[p->model] : NULL;
+	int *slots = m ? &m->slots : &t->slots;
+
+	if (p->slot >= *slots) {
+		*slots = p->slot + 1;
+		return;
+	}
+	t->restarts++;
+	if (m)
+		m->restarts++;
+}
+
 static bool in_no_slot(const struct mp_proc *p)
 {
 	return p->role != MP_ROLE_WORKER || p->is_parent || p->listener;
@@ -123,5 +138,6 @@ void mp_roles_relate(struct mp_growing *g)
 		while (slot_is_taken(t, p->model, slot))
 			slot++;
 		p->slot = slot;
+		count_slot(t, p);
 	}
 }

@@ -110,20 +110,39 @@ static void count_created(struct mp_growing *g, struct mp_proc *p)
 	g->pub.processes_created[p->role]++;
 }
 
+static void note_end(struct mp_gone *gone, int status, uint64_t lifetime_ns)
+{
+	gone->crashed += status != 0;
+	if (WIFSIGNALED(status))
+		gone->by_signal[WTERMSIG(status) % MP_SIGNALS]++;
+	else
+		gone->by_code[WEXITSTATUS(status)]++;
+	gone->lifetime_ns += lifetime_ns;
+	if (!gone->processes || lifetime_ns < gone->shortest_ns)
+		gone->shortest_ns = lifetime_ns;
+	gone->processes++;
+}
+
+/* Start to end. The end is on another clock, which stands still while the machine sleeps. */
+static uint64_t lifetime_ns(const struct mp_tree *t, const struct mp_proc *p)
+{
+	uint64_t end = p->cur.exit_ns ? p->cur.exit_ns : t->tick_ns;
+	uint64_t end_boot = end + (t->boot_ns - t->tick_ns);
+
+	return end_boot > p->cur.start_ns ? end_boot - p->cur.start_ns : 0;
+}
+
 /* The process has ended with the totals p holds. */
 static void count_ended(struct mp_growing *g, struct mp_proc *p)
 {
-	int code = (int)p->cur.exit_code;
-	bool crashed = WIFSIGNALED(code) || (WIFEXITED(code) && WEXITSTATUS(code) != 0);
+	uint64_t lived = lifetime_ns(&g->pub, p);
+	int status = (int)p->cur.exit_code & 0xff7f; /* a core dump's flag is no news here */
 
 	count_created(g, p);
 	leave_role(g, p);
-	g->pub.gone[p->role].processes++;
-	g->pub.gone[p->role].crashed += crashed;
-	if (p->role == MP_ROLE_WORKER && p->model >= 0) {
-		g->pub.models[p->model].gone.processes++;
-		g->pub.models[p->model].gone.crashed += crashed;
-	}
+	note_end(&g->pub.gone[p->role], status, lived);
+	if (p->role == MP_ROLE_WORKER && p->model >= 0)
+		note_end(&g->pub.models[p->model].gone, status, lived);
 	if (g->pub.root && (pid_t)p->cur.tgid == g->pub.root && g->root_start == p->cur.start_ns)
 		mp_growing_set_root(g, 0);
 }

@@ -129,6 +129,17 @@ static int open_idle(struct mp_agent *a)
 	return mp_agent_watch(a, &a->idle, EPOLLIN);
 }
 
+/* The counts that are metrics themselves. */
+static void tell_monitor(void *arg, struct mp_monitor_stats *ret)
+{
+	const struct mp_agent *a = arg;
+
+	*ret = (struct mp_monitor_stats){.ticks = a->stats.ticks,
+					 .missed = a->stats.missed,
+					 .late_ns = a->stats.late_ns,
+					 .dropped_lines = a->stats.dropped_lines};
+}
+
 static void free_at(struct mp_agent **p)
 {
 	mp_agent_free(*p);
@@ -154,6 +165,8 @@ int mp_agent_new(const struct mp_agent_opts *opts, struct mp_agent **ret_agent)
 		r = open_idle(a);
 	if (r < 0)
 		return r;
+	if (opts->context)
+		mp_context_monitor(opts->context, tell_monitor, a);
 	a->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	a->meter_io = (struct mp_io){.kind = MP_IO_METER, .fd = mp_meter_event_fd(opts->meter)};
 	if (a->meter_io.fd >= 0) {
@@ -177,6 +190,8 @@ void mp_agent_free(struct mp_agent *a)
 
 	if (!a)
 		return;
+	if (a->opts.context)
+		mp_context_monitor(a->opts.context, NULL, NULL);
 	while ((c = LIST_FIRST(&a->clients)))
 		mp_client_free(c);
 	mp_ticker_put(a, a->record_ticker);
@@ -268,14 +283,18 @@ static void sample(struct mp_agent *a)
 	bool recording = a->record_ticker && a->record_ticker->fired;
 	struct mp_ticker *t;
 	struct mp_client *c;
+	char name[64];
 
 	mp_agent_tick(a);
 	LIST_FOREACH(t, &a->tickers, link)
 		if (t->fired && mp_view_update(t->view) < 0)
 			mp_debug("a view could not be updated");
 	LIST_FOREACH(c, &a->clients, link)
-		if (c->ticker && c->ticker->fired && !c->dead)
+		if (c->ticker && c->ticker->fired && !c->dead) {
 			mp_client_sample(c);
+			mp_subscription_explain(a, &c->stream, c->ticker->view,
+						mp_client_name(c, name));
+		}
 	LIST_FOREACH(t, &a->tickers, link)
 		t->fired = false;
 	if (recording)

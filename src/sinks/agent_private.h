@@ -54,6 +54,7 @@ struct mp_subscription {
 	size_t n;
 	struct mp_sel *sels;
 	unsigned groups;
+	unsigned samples; /* made while a server was there, up to the explanation */
 };
 
 struct mp_client {
@@ -136,6 +137,9 @@ void mp_ticker_expire(struct mp_agent *a, struct mp_ticker *t);
 int mp_subscribe(struct mp_agent *a, struct mp_subscription *s, struct mp_view *v, const char *who,
 		 const char *const *names, size_t n);
 void mp_subscription_done(struct mp_subscription *s);
+/* Once, a few samples after a server was there: says why values are still absent. */
+void mp_subscription_explain(struct mp_agent *a, struct mp_subscription *s, struct mp_view *v,
+			     const char *who);
 void mp_subscription_line(const struct mp_subscription *s, struct mp_view *v, struct mp_buf *line);
 
 /* client.c */

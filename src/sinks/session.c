@@ -107,9 +107,11 @@ static int single(struct mp_client *c, const struct mp_proto_cmd *cmd)
 			c->single_selected = 0;
 		}
 		r = c->single_view ? 0 : mp_view_new(a->opts.meter, &c->single_view);
-		if (r == 0)
+		if (r == 0) {
+			mp_view_use(c->single_view, a->opts.context);
 			r = mp_subscribe(a, &c->single, c->single_view, mp_client_name(c, name),
 					 cmd->names, cmd->n_names);
+		}
 		if (r < 0)
 			return r;
 		c->single_selected += (unsigned)cmd->n_names;

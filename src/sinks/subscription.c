@@ -68,6 +68,32 @@ fail:
 	return r;
 }
 
+/* Samples after which a value that is absent will stay so: rates have two, a JVM has its file. */
+#define EXPLAIN_AT 4
+
+void mp_subscription_explain(struct mp_agent *a, struct mp_subscription *s, struct mp_view *v,
+			     const char *who)
+{
+	if (s->samples >= EXPLAIN_AT || !mp_meter_tree(a->opts.meter)->root)
+		return;
+	if (++s->samples < EXPLAIN_AT)
+		return;
+	for (size_t i = 0; i < s->n; i++) {
+		_cleanup_free_ char *note = NULL, *key = NULL;
+		const char *why;
+
+		if (!s->sels[i].known || mp_view_get(v, &s->sels[i]).valid)
+			continue;
+		why = mp_view_why(v, &s->sels[i]);
+		if (!why)
+			continue;
+		note = mp_asprintf("metric '%s' is NaN: %s", s->names[i], why);
+		key = mp_asprintf("NaN %s", why); /* one line for all that share the reason */
+		if (note && key)
+			mp_agent_say_name(a, key, who, note, false);
+	}
+}
+
 void mp_subscription_line(const struct mp_subscription *s, struct mp_view *v, struct mp_buf *line)
 {
 	mp_buf_reset(line);

@@ -33,8 +33,10 @@ int mp_ticker_get(struct mp_agent *a, double interval_s, struct mp_ticker **ret_
 	t->io = (struct mp_io){.kind = MP_IO_TICKER};
 	t->io.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	r = t->io.fd < 0 ? -errno : mp_view_new(a->opts.meter, &t->view);
-	if (r == 0)
+	if (r == 0) {
+		mp_view_use(t->view, a->opts.context);
 		r = mp_agent_watch(a, &t->io, EPOLLIN);
+	}
 	if (r < 0) {
 		if (t->io.fd >= 0)
 			(void)close(t->io.fd);
@@ -93,6 +95,7 @@ void mp_ticker_expire(struct mp_agent *a, struct mp_ticker *t)
 	a->stats.ticks++;
 	a->stats.missed += n - 1;
 	a->stats.late_sum_ns += late;
+	a->stats.late_ns = late;
 	if (late > a->stats.late_max_ns)
 		a->stats.late_max_ns = late;
 }

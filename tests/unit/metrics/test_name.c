@@ -92,7 +92,8 @@ static void names_are_unique_and_parse_to_themselves(void **state)
 			if (r || parse(all[k], &other, note))
 				continue;
 			assert_false(n.family == other.family && n.metric == other.metric &&
-				     n.scope == other.scope && n.op == other.op);
+				     n.scope == other.scope && n.op == other.op &&
+				     n.arg == other.arg);
 		}
 	}
 }
@@ -239,6 +240,46 @@ static void facts(void **state)
 		assert_true(mp_metric_known(rec[i], NULL));
 }
 
+static void numbers_in_names(void **state)
+{
+	struct mp_name n;
+	char note[256];
+
+	(void)state;
+	assert_int_equal(parse("worker_exits_code_255@digits", &n, note), 0);
+	assert_int_equal(n.metric, MP_TM_WORKER_CODE);
+	assert_int_equal(n.arg, 255);
+	assert_int_equal(parse("worker_exits_signal_9", &n, note), 0);
+	assert_int_equal(n.arg, 9);
+	/* a row's own name stands for many and is none itself */
+	assert_int_equal(parse("worker_exits_code_N", &n, note), -ENOENT);
+	assert_int_equal(parse("worker_exits_code_256", &n, note), -ENOENT);
+	assert_int_equal(parse("worker_exits_signal_0", &n, note), -ENOENT);
+	assert_int_equal(parse("worker_exits_signal_65", &n, note), -ENOENT);
+	assert_int_equal(parse("worker_exits_code_", &n, note), -ENOENT);
+}
+
+static void the_servers_own(void **state)
+{
+	struct mp_name n;
+	char note[256];
+
+	(void)state;
+	assert_int_equal(parse("p99_server_prediction_time@Digits", &n, note), 0);
+	assert_int_equal(n.family, MP_FAM_LOG);
+	assert_int_equal(n.metric, MP_LM_PREDICTION);
+	assert_int_equal(n.arg, MP_LOG_P99);
+	assert_string_equal(n.model, "Digits");
+	assert_int_equal(mp_metric_unit("avg_server_queue_time"), MP_UNIT_SECONDS);
+	assert_int_equal(mp_metric_unit("count_server_queue_time"), MP_UNIT_COUNT);
+	assert_int_equal(mp_metric_kind("sum_server_queue_time"), MP_KIND_COUNTER);
+	assert_int_equal(mp_metric_kind("max_server_queue_time"), MP_KIND_GAUGE);
+	assert_int_equal(parse("workers_missing@m", &n, note), 0);
+	assert_int_equal(parse("jvm_gc_count@m", &n, note), -ENOENT);
+	assert_int_equal(parse("p99_server_prediction_time@m#1", &n, note), -ENOENT);
+	assert_int_equal(parse("p75_server_prediction_time", &n, note), -ENOENT);
+}
+
 static void rows_tell_the_truth(void **state)
 {
 	const struct mp_metric_row *rows;
@@ -246,7 +287,8 @@ static void rows_tell_the_truth(void **state)
 
 	(void)state;
 	rows = mp_metric_rows(&n);
-	assert_int_equal(n, _MP_PM_MAX + _MP_TM_MAX + _MP_SM_MAX + _MP_AG_MAX);
+	assert_int_equal(n, _MP_PM_MAX + _MP_TM_MAX + _MP_SM_MAX + _MP_AG_MAX + _MP_XM_MAX +
+				    _MP_LM_MAX);
 	for (size_t i = 0; i < n; i++) {
 		assert_non_null(rows[i].help);
 		assert_non_null(rows[i].source);
@@ -294,6 +336,8 @@ int main(void)
 		cmocka_unit_test(a_very_long_name_is_unknown),
 		cmocka_unit_test(bare_names_are_taurus_and_colons_are_server_agent),
 		cmocka_unit_test(facts),
+		cmocka_unit_test(numbers_in_names),
+		cmocka_unit_test(the_servers_own),
 		cmocka_unit_test(rows_tell_the_truth),
 		cmocka_unit_test(fuzz),
 	};
