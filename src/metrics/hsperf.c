@@ -205,7 +205,7 @@ bool mp_hsperf_same(const void *data, size_t len, const struct mp_hsperf *h)
 {
 	struct prologue p;
 
-	if (len < sizeof(p))
+	if (len < sizeof(p) || len < h->end)
 		return false;
 	memcpy(&p, data, sizeof(p));
 	return check_prologue(&p, MP_HSPERF_MAX) == 0 && (uint32_t)p.used == h->used &&

@@ -71,7 +71,7 @@ static void forget(struct jvm *j)
 /* Left by a JVM that died with the same number: older than this process. */
 static bool is_stale(const struct stat *st, uint64_t start_ns)
 {
-	double age = (double)(mp_boot_ns() - start_ns) / 1e9;
+	double age = ((double)mp_boot_ns() - (double)start_ns) / 1e9;
 	double began = mp_wall_s() - age;
 
 	return (double)st->st_mtim.tv_sec + (double)st->st_mtim.tv_nsec / 1e9 < began - SLACK_S;

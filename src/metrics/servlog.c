@@ -16,7 +16,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
+#include <time.h>
 
 #define LOOK_NS       MP_NSEC_PER_SEC /* for rotation, and for logs that are not there yet */
 #define MAX_QUESTIONS 256
@@ -46,6 +46,15 @@ struct servlog {
 	char why[256];
 };
 
+/* No file made from now on is older: file times may be a tick behind the exact clock. */
+static double file_clock_s(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME_COARSE, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 static int servlog_open(struct mp_context *c, void **ret_state)
 {
 	struct servlog *l = calloc(1, sizeof(*l));
@@ -53,7 +62,7 @@ static int servlog_open(struct mp_context *c, void **ret_state)
 	if (!l)
 		return -ENOMEM;
 	l->context = c;
-	l->since_s = mp_wall_s();
+	l->since_s = file_clock_s();
 	for (size_t i = 0; i < N_FILES; i++)
 		mp_tail_init(&l->file[i]);
 	*ret_state = l;
@@ -68,7 +77,7 @@ static bool is_new(int fd, double since_s)
 	struct statx st;
 
 	return statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &st) == 0 && st.stx_mask & STATX_BTIME &&
-	       (double)st.stx_btime.tv_sec + (double)st.stx_btime.tv_nsec / 1e9 > since_s;
+	       (double)st.stx_btime.tv_sec + (double)st.stx_btime.tv_nsec / 1e9 >= since_s;
 }
 
 static int open_log(const struct servlog *l, const char *dir, size_t i, int *ret_fd)
