@@ -24,15 +24,15 @@ static void limits_text(void **state)
 
 	(void)state;
 	assert_int_equal(
-		mp_limits_parse("Limit                     Soft Limit           Hard Limit\n"
-				"Max processes             96398                96398      processes\n"
-				"Max open files            1024                 1048576    files\n",
-				&n),
+		mp_limits_parse(
+			"Limit                     Soft Limit           Hard Limit\n"
+			"Max processes             96398                96398      processes\n"
+			"Max open files            1024                 1048576    files\n",
+			&n),
 		0);
 	assert_double_equal(n, 1024, 0);
-	assert_int_equal(mp_limits_parse("Max open files            unlimited  unlimited  files\n",
-					 &n),
-			 0);
+	assert_int_equal(
+		mp_limits_parse("Max open files            unlimited  unlimited  files\n", &n), 0);
 	assert_true(isinf(n));
 	n = 7;
 	assert_int_equal(mp_limits_parse("", &n), -EINVAL);
@@ -61,7 +61,8 @@ static void names(void **state)
 	assert_int_equal(mp_thread_class_of(""), MP_THR_OTHER);
 }
 
-/* --- this process is the frontend ---------------------------------------------------------------- */
+/* --- this process is the frontend ----------------------------------------------------------------
+ */
 
 static struct mp_proc procs[2];
 static struct mp_tree tree;
@@ -73,17 +74,13 @@ static int setup(void **state)
 	(void)state;
 	memset(procs, 0, sizeof(procs));
 	memset(&aux, 0, sizeof(aux));
-	procs[0].cur = (struct mp_rec){.tgid = (uint32_t)getpid(),
-				       .start_ns = 1,
-				       .fds = 10,
-				       .valid = MP_HAS_FDS};
+	procs[0].cur = (struct mp_rec){
+		.tgid = (uint32_t)getpid(), .start_ns = 1, .fds = 10, .valid = MP_HAS_FDS};
 	procs[0].role = MP_ROLE_FRONTEND;
 	procs[1].cur = (struct mp_rec){.tgid = 1 << 30, .start_ns = 2};
 	procs[1].role = MP_ROLE_WORKER;
-	tree = (struct mp_tree){.procs = procs,
-				.n = 1,
-				.frontend = getpid(),
-				.boot_ns = mp_boot_ns()};
+	tree = (struct mp_tree){
+		.procs = procs, .n = 1, .frontend = getpid(), .boot_ns = mp_boot_ns()};
 	now_ns = mp_now_ns();
 	return 0;
 }

@@ -27,7 +27,8 @@ static struct file recorded(const char *name)
 	char path[256];
 	struct file f;
 
-	(void)snprintf(path, sizeof(path), MP_TEST_DATA "/unit/metrics/data/hsperfdata-17-%s", name);
+	(void)snprintf(path, sizeof(path), MP_TEST_DATA "/unit/metrics/data/hsperfdata-17-%s",
+		       name);
 	assert_int_equal(mp_read_file(path, 1 << 20, &f.data, &f.len), 0);
 	return f;
 }
@@ -147,7 +148,8 @@ static void mutations(void **state)
 	free(f.data);
 }
 
-/* --- the reader, on a file in the place where a JVM of this very process would have it --------- */
+/* --- the reader, on a file in the place where a JVM of this very process would have it ---------
+ */
 
 static struct mp_tree tree;
 static struct mp_server server;
@@ -272,7 +274,8 @@ static void counters_outlive_the_jvm(void **state)
 	update(1);
 	assert_false(v[MP_XM_JVM_GC].valid);
 	assert_string_equal(mp_jvm_reader.why(jvm, MP_XM_JVM_GC), "there is no server now");
-	/* another one takes its number; what lies there is the dead one's until it writes its own */
+	/* another one takes its number; what lies there is the dead one's until it writes its own
+	 */
 	server.pid = getpid();
 	server.start_ns = mp_boot_ns() + 10 * MP_NSEC_PER_SEC;
 	update(1);

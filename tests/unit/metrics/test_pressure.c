@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Pressure files and control groups: recorded texts of v1, v2 and hybrid machines, then this one's. */
+/* Pressure files and control groups: recorded texts of v1, v2 and hybrid machines, then this one's.
+ */
 #include "unit.h"
 
 #include "metrics/plus.h"
@@ -27,9 +28,9 @@ static void pressure_text(void **state)
 	assert_int_equal(some, 828422943);
 	assert_int_equal(full, 12);
 	/* cpu before 5.13 */
-	assert_int_equal(mp_pressure_parse("some avg10=0.00 avg60=0.00 avg300=0.00 total=5\n",
-					   &some, &full),
-			 0);
+	assert_int_equal(
+		mp_pressure_parse("some avg10=0.00 avg60=0.00 avg300=0.00 total=5\n", &some, &full),
+		0);
 	assert_true(full == UINT64_MAX);
 	some = 7;
 	assert_int_equal(mp_pressure_parse("", &some, &full), -EINVAL);
@@ -77,7 +78,8 @@ static void share_of_an_interval(void **state)
 	assert_int_equal(p.error, -ENOENT);
 }
 
-/* --- control groups ---------------------------------------------------------------------------- */
+/* --- control groups ----------------------------------------------------------------------------
+ */
 
 #define HYBRID                                                                                     \
 	"31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755\n"                      \
@@ -151,8 +153,8 @@ static void throttling(void **state)
 			 0);
 	assert_double_equal(t.seconds, 1.5, 1e-12);
 	/* the root of v2 has no limit */
-	assert_int_equal(
-		mp_throttle_parse("usage_usec 9\nuser_usec 5\nsystem_usec 4\n", &t), -ENODATA);
+	assert_int_equal(mp_throttle_parse("usage_usec 9\nuser_usec 5\nsystem_usec 4\n", &t),
+			 -ENODATA);
 	assert_double_equal(t.seconds, 1.5, 1e-12);
 }
 
@@ -215,9 +217,12 @@ static void the_monitor_itself(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pressure_text), cmocka_unit_test(share_of_an_interval),
-		cmocka_unit_test(where_a_group_lies), cmocka_unit_test(throttling),
-		cmocka_unit_test(here), cmocka_unit_test(the_monitor_itself),
+		cmocka_unit_test(pressure_text),
+		cmocka_unit_test(share_of_an_interval),
+		cmocka_unit_test(where_a_group_lies),
+		cmocka_unit_test(throttling),
+		cmocka_unit_test(here),
+		cmocka_unit_test(the_monitor_itself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,8 +57,8 @@ static void real_lines(void **state)
 	assert_true(is(l.name, l.name_len, "WorkerLoadTime"));
 	assert_true(is(l.model, l.model_len, "my.model-2"));
 	assert_double_equal(l.value * l.to_seconds, 0.069, 1e-12);
-	assert_int_equal(parse("2021-01-01 10:00:00,1 - QueueTime.ms:0|#Level:Host|#hostname:h", &l),
-			 0);
+	assert_int_equal(
+		parse("2021-01-01 10:00:00,1 - QueueTime.ms:0|#Level:Host|#hostname:h", &l), 0);
 	assert_true(is(l.name, l.name_len, "QueueTime"));
 }
 
@@ -149,7 +149,8 @@ static void append(const char *text)
 	(void)close(fd);
 }
 
-#define OLD  "2026-11-24T08:12:12,308 - PredictionTime.Milliseconds:500|#ModelName:a,Level:Model|#h\n"
+#define OLD                                                                                        \
+	"2026-11-24T08:12:12,308 - PredictionTime.Milliseconds:500|#ModelName:a,Level:Model|#h\n"
 #define A(t) "2026-11-24T08:12:12,308 - PredictionTime.Milliseconds:" t "|#ModelName:a,L:M|#h\n"
 #define B(t) "2026-11-24T08:12:12,308 - PredictionTime.Milliseconds:" t "|#ModelName:b,L:M|#h\n"
 #define OK   "2026-11-24T08:12:11,873 - Requests2XX.Count:1|#Level:Host|#hostname:vm\n"
@@ -170,7 +171,8 @@ static int setup(void **state)
 	assert_non_null(mkdtemp(dir));
 	path = mp_path_join(dir, "model_metrics.log");
 	assert_non_null(path);
-	server = (struct mp_server){.tree = &tree, .pid = getpid(), .cmd = "", .now_ns = MP_NSEC_PER_SEC};
+	server = (struct mp_server){
+		.tree = &tree, .pid = getpid(), .cmd = "", .now_ns = MP_NSEC_PER_SEC};
 	assert_int_equal(mp_context_new(&opts, &context), 0);
 	return mp_servlog_reader.open(context, &state_of);
 }
@@ -236,7 +238,7 @@ static void by_interval_and_model(void **state)
 	assert_double_equal(v[MP_XM_REQ_2XX].v, 2, 0);
 	append(A("1"));
 	update();
-	assert_double_equal(get(all, MP_LOG_COUNT), 4, 0); /* goes on */
+	assert_double_equal(get(all, MP_LOG_COUNT), 4, 0);       /* goes on */
 	assert_double_equal(get(all, MP_LOG_MAX), 0.001, 1e-12); /* of the interval */
 	assert_double_equal(get(b, MP_LOG_COUNT), 1, 0);
 	assert_false(mp_servlog_get(state_of, b, MP_LOG_AVG).valid);
