@@ -3,6 +3,7 @@
 #   build   what compiles and tests the program: Debian packages
 #   run     what runs the suites: Debian packages, Taurus (build/venv-bzt), Multi Model Server (build/venv-mms), JMeter
 #           (build/jmeter), the models (build/models) and what the reports embed and are checked with (build/uplot, junit-10.xsd)
+#   all     both, and an emulator of S3 for its test (build/venv-test), which can be done without
 # Every version is pinned in the files beside this one. A step that is done is not done again and touches no network: a stamp records
 # what it was made from. Steps that do not depend on a failed one still run, and the last line says what is missing.
 # Exit status: 0 ready; 2 usage; else that of the first step that failed: 3 packages, 4 Taurus, 5 server, 6 JMeter, 7 models;
@@ -21,7 +22,7 @@ case $phase in
 build) what="to build" ;;
 run) what="to run the suites" ;;
 all) what="to build and to run the suites" ;;
--h | --help) sed -n '2,9s/^# \?//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+-h | --help) sed -n '2,10s/^# \?//p' "${BASH_SOURCE[0]}"; exit 0 ;;
 *) usage ;;
 esac
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # bpftool lies in a sbin folder, which users do not have in PATH
