@@ -294,6 +294,40 @@ static int only_logs(const struct dirent *e)
 	       mp_glob("Graphite_logs_*.csv", e->d_name);
 }
 
+static bool has_columns(const struct log *l, const json_t *metrics)
+{
+	if (json_array_size(metrics) != l->n)
+		return false;
+	for (size_t i = 0; i < l->n; i++) {
+		const char *name = json_string_value(json_array_get(metrics, i));
+
+		if (!name || strcmp(name, l->name[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* The plugin writes its metrics in the order asked for: its entry is told by them from bzt's own
+ * local monitor, whose file has the same name. */
+static const char *local_label(const struct log *l, const json_t *root)
+{
+	const json_t *services = json_object_get(root, "services");
+
+	for (size_t i = 0; i < mp_effective_count(services); i++) {
+		const json_t *list =
+			json_object_get(mp_effective_at(services, i), "ServerLocalClient");
+
+		for (size_t k = 0; k < mp_effective_count(list); k++) {
+			const json_t *client = mp_effective_at(list, k);
+			const char *label = json_string_value(json_object_get(client, "label"));
+
+			if (has_columns(l, json_object_get(client, "metrics")))
+				return label ? label : "ServerLocalClient";
+		}
+	}
+	return "local";
+}
+
 /* One log: header, correction, rows. */
 static int read_log(struct merge *m, const char *suite_dir, const char *file, const json_t *root,
 		    bool used[MAX_LOGS], struct mp_diag *d)
@@ -310,7 +344,7 @@ static int read_log(struct merge *m, const char *suite_dir, const char *file, co
 	if (!r && mp_starts_with(file, "SAlogs_"))
 		r = correct_header(l, file, root, used, d);
 	if (!r && !l->label && !mp_starts_with(file, "SAlogs_")) {
-		l->label = strdup("local");
+		l->label = strdup(local_label(l, root));
 		r = l->label ? 0 : -ENOMEM;
 	}
 	return r < 0 ? r : l->n ? read_rows(m, m->n_logs - 1, &csv, d) : 0;

@@ -175,9 +175,20 @@ static char *path_var(const char *name, const char *first, const char *second, b
 
 static int make_env(const struct mp_bzt_opts *o, struct argv *env)
 {
-	/* the project's own server last: suites that start one find it, the user's own comes first
-	 */
-	add(env, path_var("PATH", o->tools->server_bin, getenv("PATH"), false));
+	_cleanup_free_ char *beside = strdup(o->tools->bzt), *last = NULL;
+	char *slash = beside ? strrchr(beside, '/') : NULL;
+
+	if (!beside)
+		return -ENOMEM;
+	if (slash)
+		*slash = '\0';
+	/* the user's own programs come first; then the project's server, for suites that start one,
+	 * and the engines that were installed with bzt (molotov) */
+	last = o->tools->server_bin ? mp_asprintf("%s:%s", o->tools->server_bin, beside)
+				    : strdup(beside);
+	if (!last)
+		return -ENOMEM;
+	add(env, path_var("PATH", last, getenv("PATH"), false));
 	add(env, path_var("PYTHONPATH", o->tools->plugin_dir, getenv("PYTHONPATH"), true));
 	add(env, mp_asprintf("HOME=%s", o->home));
 	add(env, strdup("PYTHONUNBUFFERED=1"));

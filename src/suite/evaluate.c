@@ -131,7 +131,17 @@ void mp_eval_labels(const struct mp_criterion *c, const struct mp_label_stats *l
 	*ret = f;
 }
 
-static const struct mp_series *find_column(const struct mp_table *t, const struct mp_criterion *c)
+/* Columns of metrics_bzt.csv bear no label where only one source was logged. */
+static bool is_only_logged(const struct mp_plan *p, const struct mp_source_spec *src)
+{
+	for (size_t i = 0; i < p->n_src; i++)
+		if (&p->src[i] != src && p->src[i].logging)
+			return false;
+	return true;
+}
+
+static const struct mp_series *find_column(const struct mp_table *t, const struct mp_criterion *c,
+					   bool bare)
 {
 	_cleanup_free_ char *full = NULL;
 	const struct mp_series *s;
@@ -140,7 +150,7 @@ static const struct mp_series *find_column(const struct mp_table *t, const struc
 		return NULL;
 	full = mp_asprintf("%s/%s", c->label, c->subject);
 	s = full ? mp_table_find(t, full) : NULL;
-	return s ? s : mp_table_find(t, c->subject);
+	return s || !bare ? s : mp_table_find(t, c->subject);
 }
 
 /*
@@ -173,7 +183,8 @@ static struct mp_finding eval_monitor(const struct mp_plan *p, const struct mp_c
 {
 	const struct mp_source_spec *src = mp_plan_source(p, c->label);
 	struct mp_finding f = {.state = MP_FIND_UNJUDGED, .observed = NAN};
-	const struct mp_series *col = find_column(e->bzt, c);
+	/* another source's values are not to be taken for this one's */
+	const struct mp_series *col = find_column(e->bzt, c, is_only_logged(p, src));
 	size_t from = 0, to;
 
 	/* the very values that bzt judged */
@@ -184,7 +195,7 @@ static struct mp_finding eval_monitor(const struct mp_plan *p, const struct mp_c
 	/* else our own recording of this machine, while there was load as bzt watches it */
 	if (!src || !(src->ours || src->local_host) || e->load_from_s <= 0)
 		return f;
-	col = find_column(e->own, c);
+	col = find_column(e->own, c, true);
 	if (!col)
 		return f;
 	to = e->own->rows;

@@ -52,11 +52,29 @@ struct window {
 	size_t n;
 };
 
+/* Columns of other agents are LABEL/metric; without a label where only one source was logged. */
+static const struct mp_series *find_metric(const struct mp_table *t, const struct mp_expect *e)
+{
+	_cleanup_free_ char *full = NULL;
+	const struct mp_series *s;
+
+	if (!t || !t->rows)
+		return NULL;
+	if (!e->label)
+		return mp_table_find(t, e->subject);
+	full = mp_asprintf("%s/%s", e->label, e->subject);
+	s = full ? mp_table_find(t, full) : NULL;
+	for (size_t i = 0; !s && i < t->cols; i++)
+		if (strchr(t->col[i].name, '/'))
+			return NULL;
+	return s ? s : mp_table_find(t, e->subject);
+}
+
 /* Rows of the load's time; n 0: none. */
-static struct window window_of(const struct mp_table *t, const char *name, double from_s,
+static struct window window_of(const struct mp_table *t, const struct mp_expect *e, double from_s,
 			       double to_s)
 {
-	const struct mp_series *s = t && t->rows ? mp_table_find(t, name) : NULL;
+	const struct mp_series *s = find_metric(t, e);
 	size_t from = 0, to;
 
 	if (!s || from_s <= 0)
@@ -86,25 +104,22 @@ static double aggregate(const struct window *w, enum mp_expect_agg agg)
 	return agg == MP_MIN ? low : agg == MP_MAX ? high : sum / (double)n;
 }
 
-static char *column_of(const struct mp_expect *e)
-{
-	return e->label ? mp_asprintf("%s/%s", e->label, e->subject) : strdup(e->subject);
-}
-
 /* The value that is judged as a whole; the mean where every second was meant. */
 static double value_in(const struct mp_expect *e, const struct mp_table *t,
 		       const struct mp_label_stats *labels, size_t n_labels, double from_s,
 		       double to_s)
 {
-	_cleanup_free_ char *column = NULL;
 	struct window w;
 
-	if (e->kind == MP_EXPECT_LOAD)
-		return load_value(e, find_label(labels, n_labels, e->label));
-	column = column_of(e);
-	if (!column)
-		return NAN;
-	w = window_of(t, column, from_s, to_s);
+	if (e->kind == MP_EXPECT_LOAD) {
+		const struct mp_label_stats *l = find_label(labels, n_labels, e->label);
+
+		/* engines other than JMeter leave no rate */
+		if (l && !strcmp(e->subject, "throughput") && isnan(l->throughput))
+			return to_s > from_s ? l->samples / (to_s - from_s) : NAN;
+		return load_value(e, l);
+	}
+	w = window_of(t, e, from_s, to_s);
 	return aggregate(&w, e->agg);
 }
 
@@ -207,9 +222,7 @@ static int judge_point(const struct mp_expect *e, const struct mp_expect_evidenc
 static int judge_each(const struct mp_expect *e, const struct mp_table *t,
 		      const struct mp_expect_evidence *ev, struct outcome *o)
 {
-	_cleanup_free_ char *column = column_of(e);
-	struct window w =
-		column ? window_of(t, column, ev->load_from_s, ev->load_to_s) : (struct window){0};
+	struct window w = window_of(t, e, ev->load_from_s, ev->load_to_s);
 	bool any = false;
 
 	for (size_t i = 0; i < w.n; i++) {

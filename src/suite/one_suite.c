@@ -129,6 +129,12 @@ static void set_remark(struct mp_runner *u, const struct mp_suite_result *res,
 {
 	double failed = e->load.failed, samples = e->load.samples;
 
+	/* engines other than JMeter leave their totals alone */
+	for (size_t i = 0; !e->load.n && i < e->n_labels; i++)
+		if (!*e->labels[i].label) {
+			failed = e->labels[i].failed;
+			samples = e->labels[i].samples;
+		}
 	if (res->verdict != MP_PASSED && res->verdict != MP_SKIPPED)
 		return;
 	if (failed > 0)

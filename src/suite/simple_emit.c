@@ -297,6 +297,10 @@ int mp_simple_apply(const struct mp_simple *m, struct mp_plan *p)
 	_cleanup_yaml_ struct mp_yaml *key = NULL;
 	int r = 0;
 
+	/* another agent is meant, also where it runs on this machine: ours must not take its port
+	 */
+	for (size_t i = 0; i < p->n_src; i++)
+		p->src[i].local_host = false;
 	if (m->load.rate > 0)
 		p->expected_s = m->load.ramp_s + m->load.duration_s + MP_STARTUP_ALLOWANCE_S;
 	if (m->own_address || !p->host) {

@@ -42,6 +42,19 @@ static int find_baseline(const struct mp_run *run, const struct mp_suite_result 
 	return 0;
 }
 
+/* Of engines that leave no requests: from the set-up's end to the load's, bzt's own time with it.
+ */
+static void set_load_time(const struct mp_points *p, struct mp_expect_evidence *e)
+{
+	const struct mp_point *setup = mp_points_find(p, "setup"),
+			      *load = mp_points_find(p, "load");
+
+	if (!setup || !load)
+		return;
+	e->load_from_s = setup->to_s;
+	e->load_to_s = load->from_s;
+}
+
 int mp_simple_judge(const struct mp_suite *s, const struct mp_run *run,
 		    const struct mp_evidence_files *f, bool incomplete, struct mp_suite_result *res,
 		    struct mp_diag *d)
@@ -64,6 +77,8 @@ int mp_simple_judge(const struct mp_suite *s, const struct mp_run *run,
 	if (!s->simple)
 		return 0;
 	r = mp_points_read(res->dir, &points, d);
+	if (!r && !f->load.n)
+		set_load_time(&points, &e);
 	if (!r && mp_expects_need_baseline(s->simple))
 		r = find_baseline(run, res, &base, &e.baseline, &e.why_none);
 	return r ? r : mp_expects_judge(s->simple, &e, res);

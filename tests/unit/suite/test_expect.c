@@ -284,6 +284,14 @@ static void test_judging(void **state)
 	expect_verdict("throughput of Inference within 5% of baseline", &ev, MP_PASSED, NULL);
 	expect_verdict("p99 within 1% of baseline", &ev, MP_PASSED, NULL);
 	expect_verdict("errors <= baseline", &ev, MP_FAILED, "expected <= 0 of the baseline");
+	/* another agent's: under its label, or bare where it is the only one that was logged */
+	expect_verdict("max of gpu/threads < 14", &ev, MP_ERROR, "no value during the load");
+	ev.bzt = &t;
+	expect_verdict("max of gpu/threads < 15", &ev, MP_PASSED, NULL);
+	col.name = (char *)"disk/sum_all_threads";
+	expect_verdict("max of gpu/threads < 15", &ev, MP_ERROR, "no value");
+	col.name = (char *)"gpu/sum_all_threads";
+	expect_verdict("max of gpu/threads < 14", &ev, MP_FAILED, "is 14");
 	ev.incomplete = true;
 	expect_verdict("throughput > 1000/s", &ev, MP_SKIPPED, "ended before");
 }
