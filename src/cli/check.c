@@ -11,6 +11,7 @@
 #include <mmsperf/suite.h>
 
 #include "suite/listing.h"
+#include "suite/server.h"
 #include "suite/simple.h"
 
 #include <errno.h>
@@ -62,11 +63,30 @@ static const char epilog[] =
 	"Exit status: 0 all are well-formed; 1 one is malformed or there is none; 2 usage, or no such\n"
 	"file.";
 
+/*
+ * A run asks how to start a server only where none answers, and looks for a file from the folder it
+ * is run in: one that is not there is worth a word, said once.
+ */
+static void check_server(struct mp_suite *s, char *said, size_t size)
+{
+	struct mp_diag d = {0};
+	char text[900];
+	int r = s->bad ? 0 : mp_server_check(s->plan, &d);
+
+	if (r == -EINVAL) {
+		s->bad = true;
+		s->diag = d;
+	} else if (r < 0 && strcmp(mp_diag_str(&d, text, sizeof(text)), said) != 0) {
+		(void)snprintf(said, size, "%s", text);
+		mp_warning("%s", said);
+	}
+}
+
 static int check(const struct mp_run_opts *o, bool quiet, size_t *total)
 {
 	_cleanup_(mp_suites_done) struct mp_suite_list list = {0};
 	struct mp_diag d = {0};
-	char text[900];
+	char text[900], said[900] = "";
 	int r = mp_suites_find(o, &list, &d);
 
 	if (r < 0) {
@@ -74,6 +94,8 @@ static int check(const struct mp_run_opts *o, bool quiet, size_t *total)
 		return r == -ENOENT ? MP_EXIT_USAGE : MP_EXIT_INFRA;
 	}
 	*total += list.n;
+	for (size_t i = 0; i < list.n; i++)
+		check_server(&list.v[i], said, sizeof(said));
 	for (size_t i = 0; i < list.n && !quiet; i++) {
 		const struct mp_suite *s = &list.v[i];
 

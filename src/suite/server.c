@@ -209,6 +209,15 @@ static int check_spec(const struct mp_yaml *spec, struct mp_diag *d)
 	return r ? r : spec_duration(spec, "stop.timeout", STOP_DEFAULT_S, &v, d);
 }
 
+int mp_server_check(const struct mp_plan *p, struct mp_diag *d)
+{
+	_cleanup_(mp_server_done) struct mp_server s = MP_SERVER_INIT;
+	const struct mp_yaml *spec = NULL;
+	int r = find_spec(&s, p, NULL, &spec, d);
+
+	return r || !spec ? r : check_spec(spec, d);
+}
+
 static void free_env(const char **env)
 {
 	for (const char **e = env; e && *e; e++)

@@ -26,6 +26,8 @@ struct mp_server {
  */
 int mp_server_ensure(struct mp_server *s, const struct mp_plan *p, const char *option,
 		     struct mp_events *ev, struct mp_diag *d);
+/* Whether what the plan says about starting one is well-formed; starts nothing. */
+int mp_server_check(const struct mp_plan *p, struct mp_diag *d);
 /* Whether the server we started has ended by itself; d then says how, with its last words. */
 bool mp_server_has_died(struct mp_server *s, struct mp_diag *d);
 /* Ends what we started, nothing else. */

@@ -278,6 +278,44 @@ class Real(Case):
             other.kill()
             other.wait()
 
+    def test_two_agents_of_a_taurus_suite(self):
+        """The first address is the runner's own collector's, the second another agent's, as on another host."""
+        MMS.start()
+        first, second = e2e.free_port(), e2e.free_port()
+        other = subprocess.Popen([sys.executable, "-c", "import time; a = bytearray(50_000_000); time.sleep(300)"])
+
+        def criterion(subject, condition, threshold):
+            return ("  - class: bzt.modules.monitoring.MonitoringCriteria\n"
+                    f"    subject: {subject}\n    condition: '{condition}'\n    threshold: {threshold}\n    timeframe: 2s\n"
+                    "    stop: false\n")
+        try:
+            with e2e.Agent("--listen", f"127.0.0.1:{second}", "--no-unix", "--pid", str(other.pid)):
+                self.suite("two", "execution:\n- {concurrency: 1, hold-for: 6s, scenario: s}\n"
+                           f"scenarios: {{s: {{requests: [{{url: 'http://127.0.0.1:{MMS.port}/ping', label: ping}}]}}}}\n"
+                           f"modules: {{jmeter: {{properties: {{hostname: 127.0.0.1, port: {MMS.port}}}}}}}\n"
+                           "services:\n- module: monitoring\n  server-agent:\n"
+                           f"  - {{address: '127.0.0.1:{first}', label: here, interval: 1s, logging: true,\n"
+                           "     metrics: [total_processes, sum_all_memory_rss]}\n"
+                           f"  - {{address: '127.0.0.1:{second}', label: there, interval: 1s, logging: true,\n"
+                           "     metrics: [sum_all_memory_rss, total_processes]}\n"
+                           "reporting:\n- module: passfail\n  criteria:\n"
+                           + criterion("here/sum_all_memory_rss", "<", "90MB") + criterion("there/sum_all_memory_rss", ">", "90MB")
+                           + criterion("there/sum_all_memory_rss", ">", "1MB"))
+                r = self.command("--suite", self.suites, "-a", self.out, "-e", "ci")
+                self.expect(r, 3)
+            got = self.cases("two")
+            self.assertEqual(sorted(got.values()), ["failure", "passed", "passed"], got)
+            self.assertEqual([v for k, v in got.items() if "there" in k and "1000000" in k or "at most 1MB" in k], ["failure"], got)
+            header, *rows = (self.out / "latest" / "two" / "metrics_bzt.csv").read_text().splitlines()
+            columns = header.split(",")
+            here, there = columns.index("here/sum_all_memory_rss"), columns.index("there/sum_all_memory_rss")
+            values = [[float(r.split(",")[i]) for r in rows if r.split(",")[i]] for i in (here, there)]
+            self.assertGreater(min(values[0]), 90e6)
+            self.assertLess(max(values[1]), 90e6)
+        finally:
+            other.kill()
+            other.wait()
+
     def test_setup_that_fails(self):
         MMS.start()
         self.suite("a", f"model: nothing\n{MMS.address}load: {{requests: {{A: GET /ping}}}}\nexpect: [errors == 0]\n")
@@ -321,6 +359,8 @@ class Check(Case):
         self.expect(self.command("check", self.dir / "none"), 2, "no such file")
         self.expect(self.command("check", "--wrong"), 2)
         self.expect(self.command("check", self.suites, "-p", "nothing"), 1, "no suite")
+        server = self.suite("server", "load: {requests: {A: GET /a}}\nserver: {comand: [x]}\n")
+        self.expect(self.command("check", server), 1, f"{server}:2:10: unknown key 'comand', did you mean 'command'?")
         self.expect(self.command("check", e2e.ROOT / "tests"), 0)
 
     def test_no_server(self):
