@@ -181,7 +181,7 @@ uninstall: ## remove what install put there
 	rm -rf $(DESTDIR)$(PREFIX)/share/mmsperf-bpf
 
 clean: ## remove what was compiled (set-up under build/ stays)
-	rm -rf $(B)/obj $(B)/san $(B)/bpf $(B)/unit $(B)/bpftest $(B)/mmsperf-bpf $(B)/libmmsperf.a $(B)/mmsperf.bpf.o $(B)/mmsperf.skel.h
+	rm -rf $(B)/obj $(B)/san $(B)/fuzz $(B)/bpf $(B)/unit $(B)/bpftest $(B)/mmsperf-bpf $(B)/libmmsperf.a $(B)/mmsperf.bpf.o $(B)/mmsperf.skel.h
 
 distclean: ## remove build/ whole
 	rm -rf $(B)
