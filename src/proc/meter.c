@@ -168,6 +168,15 @@ int mp_meter_event(struct mp_meter *m)
 				return r;
 		}
 	}
+	/* A storm of short processes: read now, and again, as a slot is free one reading later. */
+	for (int i = 0; i < 2; i++) {
+		int r = m->source->ops->urgent && m->source->ops->urgent(m->source)
+				? mp_meter_tick(m)
+				: 0;
+
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 

@@ -298,6 +298,44 @@ static void a_server_is_found_at_its_exec(void **state)
 	free(f);
 }
 
+/* Urgent until it was read twice: what a source with half of its slots in use says. */
+static unsigned urgent_readings;
+
+static int counted_tick(struct mp_source *s, const struct mp_rec **ret, size_t *ret_n)
+{
+	urgent_readings++;
+	return fake_tick(s, ret, ret_n);
+}
+
+static bool urgent_until_read_twice(struct mp_source *s)
+{
+	(void)s;
+	return urgent_readings < 2;
+}
+
+static void a_storm_is_read_before_the_tick(void **state)
+{
+	struct fake *f = fake_new();
+	struct mp_source_ops ops = *f->s.ops;
+	struct mp_meter_opts o = {.source = &f->s, .target.pid = getpid()};
+	struct mp_meter *m;
+
+	(void)state;
+	ops.tick = counted_tick;
+	ops.urgent = urgent_until_read_twice;
+	f->s.ops = &ops;
+	f->event_fd = 0;
+	assert_int_equal(mp_meter_new(&o, &m, NULL), 0);
+	PUT(f, 0, getpid(), 1, -1, "server");
+	urgent_readings = 0;
+	assert_int_equal(mp_meter_event(m), 0);
+	assert_int_equal(urgent_readings, 2);
+	assert_int_equal(mp_meter_event(m), 0); /* not urgent: nothing is read */
+	assert_int_equal(urgent_readings, 2);
+	mp_meter_free(m);
+	free(f);
+}
+
 static void a_tree_that_is_too_large_is_followed_in_part(void **state)
 {
 	struct fake *f = fake_new();
@@ -374,6 +412,7 @@ int main(void)
 		T(a_pid_file_is_followed_through_restarts),
 		T(a_stale_pid_file_names_nobody),
 		T(a_server_is_found_at_its_exec),
+		T(a_storm_is_read_before_the_tick),
 		T(a_tree_that_is_too_large_is_followed_in_part),
 		T(the_running_server),
 		T(orphans_are_found),
