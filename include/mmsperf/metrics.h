@@ -50,6 +50,9 @@ void mp_view_use(struct mp_view *v, struct mp_context *c);
 void mp_view_free(struct mp_view *v);
 int mp_view_update(struct mp_view *v);
 
+/* For measuring: readers that pace themselves, as those that walk folders, read every time. */
+void mp_view_unpaced(struct mp_view *v);
+
 /*
  * Parses a name in any accepted spelling: upstream's 126, their aliases, NAME@MODEL[#SLOT],
  * p50_/p90_/p99_ aggregates, the ServerAgent grammar (cpu:idle, memory:used, trailing colon).
@@ -121,6 +124,7 @@ struct mp_metric_row {
 	unsigned has;     /* enum mp_rec_valid: a rung that never sets these bits cannot give it */
 	const char *file; /* /proc file it is read from, NULL: none */
 	bool tried;       /* whether it works depends on the server: try it with mp_view_why() */
+	bool tracer;      /* of other users' processes it needs CAP_SYS_PTRACE */
 };
 const struct mp_metric_row *mp_metric_rows(size_t *ret_n);
 /* All upstream names and ours, expanded; caller frees the array (not the strings). */

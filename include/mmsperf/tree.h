@@ -39,17 +39,18 @@ struct mp_totals {
 struct mp_proc {
 	struct mp_rec cur; /* latest reading; totals never fall from one tick to the next */
 	enum mp_role role;
-	bool is_parent;      /* a living worker is its child: a listener */
-	bool listener;       /* private: a worker script that has or had workers: never in a slot */
-	bool script;         /* runs the worker script, itself or by inheritance */
-	bool server;         /* private: exec'd a model server's frontend */
-	bool fresh;          /* first seen at this tick */
-	bool counted;        /* private: in processes_created */
-	uint32_t execs_seen; /* private: execs value the role was decided for */
-	uint32_t entry;      /* private: place in the tree's slot table */
-	char *cmd;           /* argv joined by ' ' (owned); "" when it cannot be known */
-	int model;           /* index into mp_tree.models, or -1 */
-	int slot;            /* worker slot within its model, stable, from 0; -1: none */
+	bool is_parent; /* a living worker is its child: a listener */
+	bool listener;  /* private: a worker script that has or had workers: never in a slot */
+	bool script;    /* runs the worker script, itself or by inheritance */
+	bool server;    /* private: exec'd a model server's frontend */
+	bool fresh;     /* first seen at this tick */
+	bool counted;   /* private: in processes_created */
+	bool placed;    /* private: a worker for certain, counted as one's replacement if it is */
+	uint32_t execs_seen;         /* private: execs value the role was decided for */
+	uint32_t entry;              /* private: place in the tree's slot table */
+	char *cmd;                   /* argv joined by ' ' (owned); "" when it cannot be known */
+	int model;                   /* index into mp_tree.models, or -1 */
+	int slot;                    /* worker slot within its model, stable, from 0; -1: none */
 	uint64_t user_ns, system_ns; /* split of cur.run_ns, each monotone */
 	/* What it had used when it took its role: NULL = nothing (it always had this role). Sums
 	 * over a role count cur minus base; the rest was credited to the role it had before. */
@@ -71,8 +72,8 @@ struct mp_gone {
 struct mp_model {
 	char *name;
 	struct mp_gone gone;
-	int slots;         /* worker slots ever in use */
-	uint64_t restarts; /* times one of these was taken again after its worker had ended */
+	unsigned vacant;   /* places of workers that ended and were not replaced yet */
+	uint64_t restarts; /* times a worker took such a place */
 };
 
 struct mp_tree {
@@ -82,7 +83,7 @@ struct mp_tree {
 	uint64_t processes_created[_MP_ROLE_MAX]; /* present ones at adoption included */
 	struct mp_model *models;                  /* never shrinks */
 	size_t n_models;
-	int slots;         /* as in struct mp_model, of workers whose model is not known */
+	unsigned vacant;   /* as in struct mp_model, of workers whose model is not known */
 	uint64_t restarts; /* of all models and of none */
 	pid_t root;        /* 0: no server now */
 	pid_t frontend;    /* the frontend: root, or the model server that root started; 0: none */

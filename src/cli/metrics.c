@@ -4,6 +4,7 @@
  * can give it. That is found by trying: the rung is opened and this very process is read with it.
  */
 #include "cli/commands.h"
+#include "cli/cost.h"
 
 #include <mmsperf/cleanup.h>
 #include <mmsperf/log.h>
@@ -16,6 +17,9 @@
 
 /* What trying showed. */
 struct here {
+	struct mp_trial trial; /* the running server */
+	pid_t pid;             /* ... or this one */
+	bool tracer;           /* the agent would keep CAP_SYS_PTRACE here, or has no use for it */
 	const char *rung;
 	char why_not_higher[256];
 	unsigned has;    /* enum mp_rec_valid that a reading of this process had */
@@ -58,13 +62,32 @@ static int find_out(struct here *h)
 			memcpy(h->no_group, d.msg, sizeof(h->no_group));
 		}
 	}
+	/* the agent drops it, whoever starts it, where BPF works; a server of one's own is open */
+	h->tracer = s->ops->rung == MP_RUNG_PROCFS || geteuid() != 0;
 	mp_source_free(s);
-	return 0;
+	return mp_trial_begin(&h->trial, h->pid);
+}
+
+/* On the server that runs now. */
+static const char *try_row(const struct mp_metric_row *row, struct here *h, char *buf, size_t size)
+{
+	struct mp_view *v;
+	const char *why;
+
+	if (mp_view_new(h->trial.meter, &v) < 0)
+		return "out of memory";
+	mp_view_use(v, h->trial.context);
+	why = mp_trial_why(&h->trial, v, row);
+	if (why) {
+		(void)snprintf(buf, size, "%s", why);
+		why = buf;
+	}
+	mp_view_free(v);
+	return why;
 }
 
 /* NULL: it works; else why not. */
-static const char *why_not(const struct mp_metric_row *row, const struct here *h, char *buf,
-			   size_t size)
+static const char *why_not(const struct mp_metric_row *row, struct here *h, char *buf, size_t size)
 {
 	if (row->groups & ~h->groups)
 		return h->no_group[0] ? h->no_group : "its probe group cannot be attached here";
@@ -75,6 +98,11 @@ static const char *why_not(const struct mp_metric_row *row, const struct here *h
 	}
 	if (!strcmp(row->source, "nowhere"))
 		return row->help;
+	if (row->tracer && !h->tracer)
+		return "of another user's process it needs CAP_SYS_PTRACE, which the agent keeps on "
+		       "the procfs rung alone (agent --no-bpf)";
+	if (row->tried)
+		return try_row(row, h, buf, size);
 	if (row->file && access(row->file, R_OK) < 0) {
 		(void)snprintf(buf, size, "%s cannot be read", row->file);
 		return buf;
@@ -83,7 +111,7 @@ static const char *why_not(const struct mp_metric_row *row, const struct here *h
 }
 
 /* The syntax stands alone on a line: some are longer than a terminal is wide. */
-static void print_text(const struct here *h)
+static void print_text(struct here *h)
 {
 	const struct mp_metric_row *rows;
 	size_t n;
@@ -142,7 +170,7 @@ static int print_list(void)
 	return MP_EXIT_OK;
 }
 
-static json_t *row_json(const struct mp_metric_row *row, const struct here *h)
+static json_t *row_json(const struct mp_metric_row *row, struct here *h)
 {
 	char buf[512];
 	const char *no = why_not(row, h, buf, sizeof(buf));
@@ -152,7 +180,7 @@ static json_t *row_json(const struct mp_metric_row *row, const struct here *h)
 			 row->example, "works", no == NULL, "reason", no);
 }
 
-static int print_json(const struct here *h)
+static int print_json(struct here *h)
 {
 	const struct mp_metric_row *rows;
 	json_t *list = json_array(), *doc;
@@ -176,7 +204,8 @@ static int print_json(const struct here *h)
 
 int mp_cmd_metrics(int argc, char **argv)
 {
-	bool list = false, markdown = false, json = false;
+	bool list = false, markdown = false, json = false, cost = false;
+	long pid = 0;
 	const struct mp_opt opts[] = {
 		{.letter = 'l',
 		 .name = "list",
@@ -188,10 +217,23 @@ int mp_cmd_metrics(int argc, char **argv)
 		 .dest = &markdown,
 		 .help = "the table of README.md"},
 		{.name = "json", .type = MP_OPT_FLAG, .dest = &json, .help = "for machines"},
+		{.name = "cost",
+		 .type = MP_OPT_FLAG,
+		 .dest = &cost,
+		 .help = "measure here what a sample of each source costs, and an event\nof each "
+			 "group of probes"},
+		{.letter = 'p',
+		 .name = "pid",
+		 .type = MP_OPT_INT,
+		 .dest = &pid,
+		 .metavar = "N",
+		 .help = "try and measure on this process (default: the running server)",
+		 .min = 1,
+		 .max = 1 << 22},
 	};
 	const struct mp_usage usage = {
 		.command = "mmsperf-bpf metrics",
-		.synopsis = "[--list | --markdown | --json]",
+		.synopsis = "[--list | --markdown | --json] [--cost [--json]] [--pid N]",
 		.about =
 			"Lists the metrics: name, unit, meaning, source, and whether this machine can "
 			"give them.",
@@ -204,20 +246,27 @@ int mp_cmd_metrics(int argc, char **argv)
 	r = mp_options_parse(&usage, argc, argv, &operands);
 	if (r)
 		return r > 0 ? MP_EXIT_OK : MP_EXIT_USAGE;
-	if (operands > 0 || list + markdown + json > 1) {
-		mp_error("at most one of --list, --markdown and --json is taken, and no operand");
+	if (operands > 0 || list + markdown + json > 1 || (cost && (list || markdown))) {
+		mp_error("at most one of --list, --markdown and --json is taken, and no operand; "
+			 "--cost goes with --json alone");
 		return MP_EXIT_USAGE;
 	}
+	if (cost)
+		return mp_metrics_cost((pid_t)pid, json);
 	if (list)
 		return print_list();
 	if (markdown) {
 		print_markdown();
 		return MP_EXIT_OK;
 	}
+	here.pid = (pid_t)pid;
 	if (find_out(&here) < 0)
 		return MP_EXIT_INFRA;
+	r = MP_EXIT_OK;
 	if (json)
-		return print_json(&here);
-	print_text(&here);
-	return MP_EXIT_OK;
+		r = print_json(&here);
+	else
+		print_text(&here);
+	mp_trial_end(&here.trial);
+	return r;
 }

@@ -40,13 +40,16 @@ struct api {
 	struct transfer t[AT_ONCE];
 	char *url;
 	pid_t pid;
-	uint64_t start_ns, began_ns; /* of the last poll */
+	uint64_t start_ns, looked_ns;
+	uint64_t began_ns; /* of the last poll */
 	enum phase phase;
 	struct mp_api_model *now, *last; /* being asked; complete */
 	size_t n_now, n_last, next;      /* next: first model not asked yet */
 	bool failed;                     /* something of the poll under way could not be had */
 	bool complete, refused, answered;
-	double ready_s; /* 0: it was ready when it was first seen */
+	bool looked;     /* at least once, with or without a server */
+	bool seen_start; /* the server came after that */
+	double ready_s;  /* 0: it was ready when it was first seen */
 	char why[256];
 };
 
@@ -74,33 +77,44 @@ static int api_open(struct mp_context *c, void **ret_state)
 
 /* --- where it is ----------------------------------------------------------------------------- */
 
-static char *read_config(pid_t pid, const char *cmd)
+/* The file that the command line names; NULL: none. */
+static char *config_name(const char *cmd)
 {
 	static const char *const options[] = {"-f", "--mms-config", "--ts-config",
 					      "--model-server-config"};
-	_cleanup_free_ char *name = NULL, *cwd = NULL, *path = NULL;
-	char *text;
-	size_t len;
+	char *name = NULL;
 
 	for (size_t i = 0; !name && i < ARRAY_SIZE(options); i++)
 		name = mp_cmd_option(cmd, options[i]);
-	if (!name)
-		return NULL;
-	cwd = mp_asprintf("/proc/%d/cwd", (int)pid);
-	path = cwd ? mp_path_join(cwd, name) : NULL;
-	return path && mp_read_file(path, MAX_CONFIG, &text, &len) == 0 ? text : NULL;
+	return name;
 }
 
-static char *find_url(const struct api *a, pid_t pid, const char *cmd)
+/* Sets a->url. Another server than this one must not be asked: nothing is guessed. */
+static void find_url(struct api *a, const char *cmd)
 {
-	_cleanup_free_ char *config = NULL;
-	char *address;
+	_cleanup_free_ char *name = config_name(cmd), *cwd = NULL, *path = NULL, *text = NULL;
+	size_t len;
+	int r;
 
-	if (a->context && a->context->management)
-		return strdup(a->context->management);
-	config = read_config(pid, cmd);
-	address = config ? mp_api_config_address(config) : NULL;
-	return address ? address : strdup(DEFAULT_URL);
+	if (a->context && a->context->management) {
+		a->url = strdup(a->context->management);
+		return;
+	}
+	if (name) {
+		cwd = mp_asprintf("/proc/%d/cwd", (int)a->pid);
+		path = cwd ? mp_path_join(cwd, name) : NULL;
+		r = path ? mp_read_file(path, MAX_CONFIG, &text, &len) : -ENOMEM;
+		if (r < 0) {
+			(void)snprintf(a->why, sizeof(a->why),
+				       "the server's configuration '%.100s' cannot be read (%s): "
+				       "name its management API with --management",
+				       name, strerror(-r));
+			return;
+		}
+		a->url = mp_api_config_address(text);
+	}
+	if (!a->url)
+		a->url = strdup(DEFAULT_URL);
 }
 
 /* --- transfers ------------------------------------------------------------------------------- */
@@ -267,14 +281,19 @@ static void model_arrived(struct api *a, struct transfer *t)
 		a->failed = true;
 }
 
+static double age_s(const struct api *a)
+{
+	return ((double)mp_boot_ns() - (double)a->start_ns) / 1e9;
+}
+
 static void arrived(struct api *a, struct transfer *t, CURLcode code, const struct mp_server *s)
 {
 	long status = 0;
 
 	t->busy = false;
 	if (code == CURLE_OK) {
-		if (!a->answered && a->refused)
-			a->ready_s = (double)(mp_boot_ns() - a->start_ns) / 1e9;
+		if (!a->answered && (a->refused || a->seen_start))
+			a->ready_s = age_s(a);
 		a->answered = true;
 		if (t->model < 0)
 			list_arrived(a, t);
@@ -347,7 +366,7 @@ static void forget(struct api *a)
 	stop(a);
 	free(TAKE_PTR(a->url));
 	a->n_last = 0;
-	a->began_ns = 0;
+	a->began_ns = a->looked_ns = 0;
 	a->complete = a->refused = a->answered = false;
 	a->ready_s = 0;
 	a->why[0] = '\0';
@@ -385,11 +404,15 @@ static void api_update(void *state, const struct mp_server *s, struct mp_value *
 		forget(a);
 		a->pid = s->pid;
 		a->start_ns = s->start_ns;
+		a->seen_start = a->looked;
 	}
+	a->looked = true;
 	if (!a->pid)
 		return;
-	if (!a->url)
-		a->url = find_url(a, s->pid, s->cmd);
+	if (!a->url && (!a->looked_ns || s->now_ns - a->looked_ns >= MP_NSEC_PER_SEC)) {
+		a->looked_ns = s->now_ns;
+		find_url(a, s->cmd);
+	}
 	if (!a->url)
 		return;
 	pause = a->answered ? POLL_NS : EARLY_NS;

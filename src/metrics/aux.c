@@ -137,7 +137,7 @@ static void read_limits(struct mp_aux *x, const struct mp_proc *p, uint64_t now_
 		x->known &= ~(unsigned)MP_AUX_LIMITS;
 }
 
-static void read_fds(struct mp_auxes *a, struct mp_aux *x, uint64_t now_ns)
+static void read_fds(struct mp_aux *x, uint64_t now_ns)
 {
 	uint32_t kinds[_MP_FD_KINDS] = {0};
 	_cleanup_closedir_ DIR *d = NULL;
@@ -149,10 +149,11 @@ static void read_fds(struct mp_auxes *a, struct mp_aux *x, uint64_t now_ns)
 		return;
 	x->fds_at_ns = now_ns;
 	x->known &= ~(unsigned)MP_AUX_FDS;
+	x->refused = false;
 	(void)snprintf(path, sizeof(path), "/proc/%u/fd", x->tgid);
 	d = opendir(path);
 	if (!d) {
-		a->refused = a->refused || errno == EACCES || errno == EPERM;
+		x->refused = errno == EACCES || errno == EPERM;
 		return;
 	}
 	while ((e = readdir(d))) {
@@ -167,7 +168,7 @@ static void read_fds(struct mp_auxes *a, struct mp_aux *x, uint64_t now_ns)
 		if (len < 0) {
 			if (errno == ENOENT)
 				continue; /* closed meanwhile */
-			a->refused = a->refused || errno == EACCES;
+			x->refused = errno == EACCES;
 			return;
 		}
 		target[len] = '\0';
@@ -371,6 +372,8 @@ int mp_auxes_update(struct mp_auxes *a, const struct mp_tree *t, uint64_t now_ns
 
 		if (!need)
 			continue;
+		if (a->unpaced)
+			x->limits_at_ns = x->fds_at_ns = x->threads_at_ns = 0;
 		x->age_s = t->boot_ns > p->cur.start_ns
 				   ? (double)(t->boot_ns - p->cur.start_ns) / 1e9
 				   : 0;
@@ -378,9 +381,10 @@ int mp_auxes_update(struct mp_auxes *a, const struct mp_tree *t, uint64_t now_ns
 		if (need & MP_AUX_LIMITS)
 			read_limits(x, p, now_ns);
 		if (need & MP_AUX_FDS)
-			read_fds(a, x, now_ns);
+			read_fds(x, now_ns);
 		if (need & MP_AUX_THREADS)
 			read_threads(x, now_ns);
+		a->refused = a->refused || x->refused;
 	}
 	return 0;
 }

@@ -32,6 +32,7 @@ struct mp_aux {
 	uint64_t start_ns;
 	uint32_t tgid, execs;
 	enum mp_role role;
+	bool refused;   /* its folder of descriptors is closed to this user */
 	unsigned known; /* enum mp_aux_kind whose values are valid */
 	double age_s;
 	double nofile;
@@ -47,6 +48,7 @@ struct mp_auxes {
 	unsigned need[_MP_SCOPE_MAX]; /* enum mp_aux_kind */
 	struct mp_aux *v;             /* parallel to the tree's procs */
 	size_t n, cap;
+	bool unpaced;                              /* for measuring */
 	bool refused;                              /* /proc/PID/fd of some process */
 	double gone_ns[_MP_ROLE_MAX][_MP_THR_MAX]; /* of members that ended */
 };

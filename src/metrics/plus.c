@@ -36,6 +36,7 @@ void mp_plus_update(struct mp_plus *p, const struct mp_tree *t)
 {
 	struct mp_server s = {.tree = t, .pid = t->frontend, .cmd = "", .now_ns = mp_now_ns()};
 
+	s.unpaced = p->unpaced;
 	for (size_t i = 0; i < t->n; i++)
 		if (t->frontend && (pid_t)t->procs[i].cur.tgid == t->frontend) {
 			s.start_ns = t->procs[i].cur.start_ns;

@@ -16,6 +16,7 @@ struct mp_server {
 	uint64_t start_ns; /* with pid its identity */
 	const char *cmd;   /* its argv joined by ' '; "" when not known */
 	uint64_t now_ns;   /* CLOCK_MONOTONIC */
+	bool unpaced;      /* for measuring: read everything now */
 };
 
 struct mp_reader_ops {
@@ -34,7 +35,7 @@ extern const struct mp_reader_ops mp_pressure_reader, mp_servercg_reader, mp_jvm
 struct mp_plus {
 	struct mp_context *context; /* NULL: none */
 	void *state[_MP_RD_MAX];
-	bool on[_MP_RD_MAX];
+	bool on[_MP_RD_MAX], unpaced;
 	struct mp_value v[_MP_XM_MAX];
 };
 

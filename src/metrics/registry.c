@@ -422,6 +422,7 @@ static void proc_row(struct mp_metric_row *row, const struct mp_metric_info *i, 
 		.groups = i->groups,
 		.has = i->has,
 		.tried = i->aux,
+		.tracer = i->aux == MP_AUX_FDS,
 	};
 }
 

@@ -63,7 +63,7 @@ static void own_process(struct self *s, uint64_t now_ns, struct mp_value *v)
 		v[MP_XM_MON_RSS] = mp_valid((double)pages * (double)mp_page_size());
 }
 
-static void own_bpf(struct self *s, uint64_t now_ns, struct mp_value *v)
+static void own_bpf(struct self *s, const struct mp_server *server, struct mp_value *v)
 {
 	static const int causes[_MP_DROP_MAX] = {
 		[MP_DROP_SLOTS_FULL] = MP_XM_MON_D_SLOTS, [MP_DROP_HELD] = MP_XM_MON_D_HELD,
@@ -80,8 +80,8 @@ static void own_bpf(struct self *s, uint64_t now_ns, struct mp_value *v)
 			v[causes[i]] = mp_valid((double)drops[i]);
 	}
 	v[MP_XM_MON_DROPS] = mp_valid((double)all);
-	if (!s->bpf_at_ns || now_ns - s->bpf_at_ns >= BPF_COST_NS) {
-		s->bpf_at_ns = now_ns;
+	if (!s->bpf_at_ns || server->unpaced || server->now_ns - s->bpf_at_ns >= BPF_COST_NS) {
+		s->bpf_at_ns = server->now_ns;
 		s->no_bpf_stats = !source->ops->self_cost(source, &s->bpf_ns, &s->bpf_runs);
 	}
 	if (s->no_bpf_stats)
@@ -99,7 +99,7 @@ static void self_update(void *state, const struct mp_server *server, struct mp_v
 	if (!s->context)
 		return;
 	if (s->context->meter)
-		own_bpf(s, server->now_ns, v);
+		own_bpf(s, server, v);
 	if (!s->context->monitor)
 		return;
 	s->context->monitor(s->context->monitor_arg, &m);

@@ -69,6 +69,12 @@ void mp_view_use(struct mp_view *v, struct mp_context *c)
 	v->plus.context = c;
 }
 
+void mp_view_unpaced(struct mp_view *v)
+{
+	v->aux.unpaced = true;
+	v->plus.unpaced = true;
+}
+
 int mp_view_update(struct mp_view *v)
 {
 	int r;

@@ -5,6 +5,10 @@
  */
 #include "proc/tree.h"
 
+#include <mmsperf/clock.h>
+
+#define LISTENER_NS (5 * MP_NSEC_PER_SEC) /* MMS starts the worker within 0.2 s */
+
 struct mp_entry *mp_entry_parent(struct mp_growing *g, const struct mp_rec *r)
 {
 	if (r->parent_slot < g->n_entries) {
@@ -70,19 +74,25 @@ static bool slot_is_taken(const struct mp_tree *t, int model, int slot)
 	return false;
 }
 
-/* A slot that was in use before and is taken again: a worker was replaced. */
-static void count_slot(struct mp_tree *t, const struct mp_proc *p)
+void mp_role_replaced(struct mp_tree *t, int model)
 {
-	struct mp_model *m = p->model >= 0 ? &t->models[p->model] : NULL;
-	int *slots = m ? &m->slots : &t->slots;
+	struct mp_model *m = model >= 0 ? &t->models[model] : NULL;
+	unsigned *vacant = m ? &m->vacant : &t->vacant;
 
-	if (p->slot >= *slots) {
-		*slots = p->slot + 1;
+	if (!*vacant)
 		return;
-	}
+	--*vacant;
 	t->restarts++;
 	if (m)
 		m->restarts++;
+}
+
+/* A worker script that was exec'd may yet turn out to be a listener: its first worker comes soon.
+ */
+static bool is_no_listener(const struct mp_tree *t, const struct mp_proc *p)
+{
+	return !p->script || p->cur.flags & MP_REC_FORKED ||
+	       t->boot_ns >= p->cur.start_ns + LISTENER_NS;
 }
 
 static bool in_no_slot(const struct mp_proc *p)
@@ -133,11 +143,16 @@ void mp_roles_relate(struct mp_growing *g)
 		struct mp_proc *p = &t->procs[i];
 		int slot = 0;
 
-		if (in_no_slot(p) || p->slot >= 0)
+		if (in_no_slot(p))
+			continue;
+		if (!p->placed && is_no_listener(t, p)) {
+			p->placed = true;
+			mp_role_replaced(t, p->model);
+		}
+		if (p->slot >= 0)
 			continue;
 		while (slot_is_taken(t, p->model, slot))
 			slot++;
 		p->slot = slot;
-		count_slot(t, p);
 	}
 }

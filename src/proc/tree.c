@@ -132,6 +132,14 @@ static uint64_t lifetime_ns(const struct mp_tree *t, const struct mp_proc *p)
 	return end_boot > p->cur.start_ns ? end_boot - p->cur.start_ns : 0;
 }
 
+static void count_vacant(struct mp_tree *t, const struct mp_proc *p)
+{
+	if (p->model >= 0)
+		t->models[p->model].vacant++;
+	else
+		t->vacant++;
+}
+
 /* The process has ended with the totals p holds. */
 static void count_ended(struct mp_growing *g, struct mp_proc *p)
 {
@@ -370,6 +378,11 @@ static int settle(struct mp_growing *g, struct mp_source *s, const struct mp_rec
 	if (g->pub.root && (pid_t)r->tgid == g->pub.root && !g->root_start)
 		g->root_start = r->start_ns;
 	if (r->state != MP_REC_LIVE) {
+		/* came and went between two readings: it took a place, and left it */
+		if (p.role == MP_ROLE_WORKER && r->flags & MP_REC_FORKED) {
+			mp_role_replaced(&g->pub, p.model);
+			count_vacant(&g->pub, &p);
+		}
 		count_ended(g, &p);
 		return 0;
 	}
@@ -403,6 +416,8 @@ static void end_proc(struct mp_growing *g, struct mp_proc *p)
 {
 	size_t idx = (size_t)(p - g->pub.procs);
 
+	if (p->role == MP_ROLE_WORKER && p->slot >= 0 && p->placed)
+		count_vacant(&g->pub, p);
 	count_ended(g, p);
 	if (p->entry < g->n_entries && g->entries[p->entry].idx == (int)idx)
 		g->entries[p->entry].idx = -1;

@@ -54,7 +54,9 @@ struct mp_subscription {
 	size_t n;
 	struct mp_sel *sels;
 	unsigned groups;
-	unsigned samples; /* made while a server was there, up to the explanation */
+	bool explained;    /* why values are absent */
+	unsigned samples;  /* made while a server was there, up to the explanation */
+	uint64_t since_ns; /* of the first of them */
 };
 
 struct mp_client {

@@ -68,16 +68,22 @@ fail:
 	return r;
 }
 
-/* Samples after which a value that is absent will stay so: rates have two, a JVM has its file. */
-#define EXPLAIN_AT 4
+/* When a value that is absent will stay so: rates have two samples, a server has made its files. */
+#define EXPLAIN_SAMPLES 4
+#define EXPLAIN_NS      (5 * MP_NSEC_PER_SEC)
 
 void mp_subscription_explain(struct mp_agent *a, struct mp_subscription *s, struct mp_view *v,
 			     const char *who)
 {
-	if (s->samples >= EXPLAIN_AT || !mp_meter_tree(a->opts.meter)->root)
+	uint64_t now = mp_now_ns();
+
+	if (s->explained || !mp_meter_tree(a->opts.meter)->root)
 		return;
-	if (++s->samples < EXPLAIN_AT)
+	if (!s->samples++)
+		s->since_ns = now;
+	if (s->samples < EXPLAIN_SAMPLES || now - s->since_ns < EXPLAIN_NS)
 		return;
+	s->explained = true;
 	for (size_t i = 0; i < s->n; i++) {
 		_cleanup_free_ char *note = NULL, *key = NULL;
 		const char *why;

@@ -121,6 +121,45 @@ static void restarts(void **state)
 	step();
 	assert_is("worker_restarts", 1, 0);
 	assert_is("total_workers", 3, 0);
+	/* one that came and went between two readings took the place, and left it again */
+	end(5, 1 << 8);
+	step();
+	put_worker(6, 33, 0);
+	end(6, 1 << 8);
+	step();
+	assert_is("worker_restarts", 2, 0);
+	put_worker(7, 34, 0);
+	step();
+	assert_is("worker_restarts", 3, 0);
+	assert_is("worker_restarts@noop", 3, 0);
+}
+
+/* A listener looks like a worker until its first worker comes: it replaces nobody. */
+static void a_listener_restarts_nobody(void **state)
+{
+	struct mp_rec *r;
+
+	(void)state;
+	step();
+	end(1, 0);
+	end(2, 0);
+	end(3, 0);
+	step();
+	r = PUT(f, 4, NOBODY + 9, ROOT, 0, WORKER_CMD("noop"));
+	r->start_ns = mp_boot_ns();
+	step();
+	assert_is("worker_restarts", 0, 0);
+	r = PUT(f, 5, NOBODY + 10, NOBODY + 9, 4, "");
+	r->flags = MP_REC_FORKED;
+	r->start_ns = mp_boot_ns();
+	step();
+	assert_is("worker_restarts", 1, 0);
+	assert_is("total_workers", 1, 0);
+	/* where workers are exec'd themselves (TorchServe), an old one is none */
+	r = PUT(f, 6, NOBODY + 11, ROOT, 0, WORKER_CMD("noop"));
+	r->start_ns = mp_boot_ns() - 6 * MP_NSEC_PER_SEC;
+	step();
+	assert_is("worker_restarts", 2, 0);
 }
 
 /* Nothing is opened before it is asked for; then only that. */
@@ -184,8 +223,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(by_code_and_signal), T(restarts), T(readers_on_demand), T(reasons),
-		T(sums_of_threads),
+		T(by_code_and_signal), T(restarts), T(a_listener_restarts_nobody),
+		T(readers_on_demand),  T(reasons),  T(sums_of_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
