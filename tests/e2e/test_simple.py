@@ -17,9 +17,12 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 import xml.etree.ElementTree as ET
 
 import e2e
+
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 JMETER = e2e.BUILD / "jmeter" / "bin" / "jmeter"
 BODY = e2e.ROOT / "tests" / "inputs" / "digit-3.png"
@@ -79,9 +82,13 @@ class Server:
             e2e.wait_for("the server", lambda: self.call("GET", "/ping", self.port), 60)
 
     def call(self, method, path, port=None):
-        r = subprocess.run(["curl", "-sf", "-m", "60", "-X", method, f"http://127.0.0.1:{port or self.management}{path}"],
-                           capture_output=True, text=True)
-        return r.stdout if r.returncode == 0 else None
+        """The answer's text, or None when nobody answers or the answer is a refusal."""
+        request = urllib.request.Request(f"http://127.0.0.1:{port or self.management}{path}", method=method)
+        try:
+            with DIRECT.open(request, timeout=60) as answer:
+                return answer.read().decode()
+        except OSError:
+            return None
 
     def stop(self):
         if self.process:
