@@ -29,7 +29,7 @@ struct mp_agent_cli {
 	size_t n_names;
 	char *names_text, *pidfile_abs, *record_abs, *server_logs_abs;
 	char *pidfile_named; /* pidfile_abs before it was replaced by a way around closed folders */
-	int pidfile_dir; /* what pidfile_abs depends on, or -1 */
+	int pidfile_dir;     /* what pidfile_abs depends on, or -1 */
 	struct mp_instance instance;
 	bool background; /* we are the child of --start */
 	int argc;

@@ -28,7 +28,7 @@ int mp_plus_need(struct mp_plus *p, enum mp_reader r)
 	err = readers[r]->open(p->context, &p->state[r]);
 	if (err < 0)
 		return err;
-	p->on[r] = true;
+	p->on[r] = p->any = true;
 	return 0;
 }
 
@@ -36,6 +36,8 @@ void mp_plus_update(struct mp_plus *p, const struct mp_tree *t)
 {
 	struct mp_server s = {.tree = t, .pid = t->frontend, .cmd = "", .now_ns = mp_now_ns()};
 
+	if (!p->any)
+		return;
 	s.unpaced = p->unpaced;
 	for (size_t i = 0; i < t->n; i++)
 		if (t->frontend && (pid_t)t->procs[i].cur.tgid == t->frontend) {

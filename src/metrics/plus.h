@@ -35,7 +35,7 @@ extern const struct mp_reader_ops mp_pressure_reader, mp_servercg_reader, mp_jvm
 struct mp_plus {
 	struct mp_context *context; /* NULL: none */
 	void *state[_MP_RD_MAX];
-	bool on[_MP_RD_MAX], unpaced;
+	bool on[_MP_RD_MAX], any, unpaced;
 	struct mp_value v[_MP_XM_MAX];
 };
 

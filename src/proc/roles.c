@@ -74,19 +74,6 @@ static bool slot_is_taken(const struct mp_tree *t, int model, int slot)
 	return false;
 }
 
-void mp_role_replaced(struct mp_tree *t, int model)
-{
-	struct mp_model *m = model >= 0 ? &t->models[model] : NULL;
-	unsigned *vacant = m ? &m->vacant : &t->vacant;
-
-	if (!*vacant)
-		return;
-	--*vacant;
-	t->restarts++;
-	if (m)
-		m->restarts++;
-}
-
 /* A worker script that was exec'd may yet turn out to be a listener: its first worker comes soon.
  */
 static bool is_no_listener(const struct mp_tree *t, const struct mp_proc *p)

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/wait.h>
 
 void mp_growing_init(struct mp_growing *g, const struct mp_finder *f)
 {
@@ -110,47 +109,12 @@ static void count_created(struct mp_growing *g, struct mp_proc *p)
 	g->pub.processes_created[p->role]++;
 }
 
-static void note_end(struct mp_gone *gone, int status, uint64_t lifetime_ns)
-{
-	gone->crashed += status != 0;
-	if (WIFSIGNALED(status))
-		gone->by_signal[WTERMSIG(status) % MP_SIGNALS]++;
-	else
-		gone->by_code[WEXITSTATUS(status)]++;
-	gone->lifetime_ns += lifetime_ns;
-	if (!gone->processes || lifetime_ns < gone->shortest_ns)
-		gone->shortest_ns = lifetime_ns;
-	gone->processes++;
-}
-
-/* Start to end. The end is on another clock, which stands still while the machine sleeps. */
-static uint64_t lifetime_ns(const struct mp_tree *t, const struct mp_proc *p)
-{
-	uint64_t end = p->cur.exit_ns ? p->cur.exit_ns : t->tick_ns;
-	uint64_t end_boot = end + (t->boot_ns - t->tick_ns);
-
-	return end_boot > p->cur.start_ns ? end_boot - p->cur.start_ns : 0;
-}
-
-static void count_vacant(struct mp_tree *t, const struct mp_proc *p)
-{
-	if (p->model >= 0)
-		t->models[p->model].vacant++;
-	else
-		t->vacant++;
-}
-
 /* The process has ended with the totals p holds. */
 static void count_ended(struct mp_growing *g, struct mp_proc *p)
 {
-	uint64_t lived = lifetime_ns(&g->pub, p);
-	int status = (int)p->cur.exit_code & 0xff7f; /* a core dump's flag is no news here */
-
 	count_created(g, p);
 	leave_role(g, p);
-	note_end(&g->pub.gone[p->role], status, lived);
-	if (p->role == MP_ROLE_WORKER && p->model >= 0)
-		note_end(&g->pub.models[p->model].gone, status, lived);
+	mp_end_note(&g->pub, p);
 	if (g->pub.root && (pid_t)p->cur.tgid == g->pub.root && g->root_start == p->cur.start_ns)
 		mp_growing_set_root(g, 0);
 }
@@ -381,7 +345,7 @@ static int settle(struct mp_growing *g, struct mp_source *s, const struct mp_rec
 		/* came and went between two readings: it took a place, and left it */
 		if (p.role == MP_ROLE_WORKER && r->flags & MP_REC_FORKED) {
 			mp_role_replaced(&g->pub, p.model);
-			count_vacant(&g->pub, &p);
+			mp_role_vacated(&g->pub, &p);
 		}
 		count_ended(g, &p);
 		return 0;
@@ -417,7 +381,7 @@ static void end_proc(struct mp_growing *g, struct mp_proc *p)
 	size_t idx = (size_t)(p - g->pub.procs);
 
 	if (p->role == MP_ROLE_WORKER && p->slot >= 0 && p->placed)
-		count_vacant(&g->pub, p);
+		mp_role_vacated(&g->pub, p);
 	count_ended(g, p);
 	if (p->entry < g->n_entries && g->entries[p->entry].idx == (int)idx)
 		g->entries[p->entry].idx = -1;

@@ -47,6 +47,10 @@ enum mp_role mp_role_decide(const struct mp_growing *g, const struct mp_rec *r, 
 			    bool own_script, const struct mp_entry *parent, bool *ret_script);
 /* is_parent, worker slots and the frontend of the living. */
 void mp_roles_relate(struct mp_growing *g);
+/* ends.c: counts of p's role and model. */
+void mp_end_note(struct mp_tree *t, const struct mp_proc *p);
+/* A worker has left its place. */
+void mp_role_vacated(struct mp_tree *t, const struct mp_proc *p);
 /* A worker of the model came: if the place of one that ended is free, it is a restart. */
 void mp_role_replaced(struct mp_tree *t, int model);
 struct mp_entry *mp_entry_parent(struct mp_growing *g, const struct mp_rec *r);
