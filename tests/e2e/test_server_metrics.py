@@ -78,9 +78,13 @@ class Server:
 
     def predict(self, model):
         """Status of one request."""
-        return int(subprocess.run(["curl", "-s", "--noproxy", "*", "-o", "/dev/null", "-w", "%{http_code}", "-F", f"data=@{IMAGE}",
-                                   f"http://127.0.0.1:{self.port}/predictions/{model}"],
-                                  check=True, text=True, stdout=subprocess.PIPE).stdout)
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/predictions/{model}",
+                                         data=pathlib.Path(IMAGE).read_bytes(), headers={"Content-Type": "image/png"})
+        try:
+            with DIRECT.open(request, timeout=60) as answer:
+                return answer.status
+        except urllib.error.HTTPError as refusal:
+            return refusal.code
 
     def workers(self, model):
         """Pids of the model's forked workers (their listener's children)."""

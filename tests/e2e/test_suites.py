@@ -165,7 +165,9 @@ class ByHand(unittest.TestCase):
                                           stdout=log, stderr=log, start_new_session=True,
                                           env=dict(cls.environment, MMS_RUN=str(cls.folder / "mms")))
         e2e.wait_for("the server", cls.answers, 90, 0.2)
-        subprocess.run([e2e.BINARY, "agent", "--start"], env=cls.environment, check=True, timeout=20)
+        # by its pid file: another model server of this machine is none of ours
+        subprocess.run([e2e.BINARY, "agent", "--start", "--pidfile", cls.folder / "mms/tmp/.model_server.pid"],
+                       env=cls.environment, check=True, timeout=20)
 
     @classmethod
     def tearDownClass(cls):
