@@ -233,6 +233,41 @@ static void test_no_value_is_an_error(void **state)
 	assert_int_equal(judge(&b), MP_PASSED);
 }
 
+/* What another criterion cut short fails by that one; it is no error of the infrastructure. */
+static void test_no_value_after_a_stop(void **state)
+{
+	struct mp_label_stats total = {.label = (char *)"", .samples = 100};
+	struct mp_criterion two[2];
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	b.v[2] = 6;
+	two[0] = b.c;
+	two[1] = crit(MP_COND_GT, 1, MP_CRIT_FOR, 0);
+	two[1].kind = MP_CRIT_DATA;
+	two[1].name = (char *)"p90 of a label that was never reached";
+	two[1].bzt_name = (char *)"p90 of Later>1s";
+	two[1].subject = (char *)"p90";
+	two[1].label = (char *)"Later";
+	b.plan.crit = two;
+	b.plan.n_crit = 2;
+	b.e.labels = &total;
+	b.e.n_labels = 1;
+	b.e.bzt_code = 3;
+	assert_int_equal(mp_eval_suite(&b.plan, &b.e, &b.res), 0);
+	assert_int_equal(b.res.verdict, MP_FAILED);
+	assert_int_equal(b.res.cases[0].verdict, MP_FAILED);
+	assert_int_equal(b.res.cases[1].verdict, MP_SKIPPED);
+	mp_suite_result_done(&b.res);
+	b.res = (struct mp_suite_result){.duration_s = 12};
+	b.e.bzt_code = 0; /* the load was whole: a typo in the label */
+	assert_int_equal(mp_eval_suite(&b.plan, &b.e, &b.res), 0);
+	assert_int_equal(b.res.verdict, MP_ERROR);
+	assert_int_equal(b.res.cases[1].verdict, MP_ERROR);
+	mp_suite_result_done(&b.res);
+}
+
 static void test_infra_stays(void **state)
 {
 	struct bench b;
@@ -340,6 +375,7 @@ int main(void)
 		cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_witnesses),
 		cmocka_unit_test(test_no_value_is_an_error),
+		cmocka_unit_test(test_no_value_after_a_stop),
 		cmocka_unit_test(test_infra_stays),
 		cmocka_unit_test(test_message_says_when),
 		cmocka_unit_test(test_several_sources_in_bzt_log),
