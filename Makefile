@@ -30,7 +30,7 @@ PKGS := yaml-0.1 libxml-2.0 libcurl jansson sqlite3 expat libcap libmd
 BPF_MISSING := $(strip $(if $(CLANG),,clang-16) $(if $(BPFTOOL),,bpftool) \
 	$(if $(wildcard /usr/include/bpf/libbpf.h /usr/local/include/bpf/libbpf.h),,libbpf-dev))
 ifneq ($(NO_BPF),)
-BPF_MISSING := NO_BPF=$(NO_BPF)
+BPF_MISSING := NO_BPF is set
 endif
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla
@@ -91,7 +91,7 @@ deps:
 	@missing=; for p in $(PKGS); do $(PKG_CONFIG) --exists $$p 2>/dev/null || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then \
 	  echo "cannot build: development files of$$missing (and pkg-config) are missing; as root 'make setup' installs them" >&2; exit 1; fi
-	@$(if $(BPF_MISSING),echo 'building without BPF ($(BPF_MISSING) missing): the collector will stand on /proc' >&2,:)
+	@$(if $(BPF_MISSING),echo 'building without BPF ($(if $(NO_BPF),NO_BPF is set,missing: $(BPF_MISSING))): the collector will stand on /proc' >&2,:)
 
 # --- BPF ---------------------------------------------------------------------
 BPF_ARCH := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
