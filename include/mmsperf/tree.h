@@ -120,3 +120,9 @@ struct mp_source *mp_meter_source(const struct mp_meter *m);
  */
 void mp_cputime_split(uint64_t run_ns, uint64_t utime, uint64_t stime, uint64_t *user,
 		      uint64_t *system);
+
+/* The process that listens on a TCP port of this machine; 0: none, or not to be told. */
+pid_t mp_port_owner(unsigned port, bool v6);
+/* The model server that listens there, if it is another one than a meter without a target would
+ * watch; else 0. */
+pid_t mp_port_server(unsigned port);

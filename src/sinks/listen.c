@@ -7,7 +7,9 @@
 
 #include <mmsperf/cleanup.h>
 #include <mmsperf/clock.h>
+#include <mmsperf/fs.h>
 #include <mmsperf/str.h>
+#include <mmsperf/tree.h>
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -113,11 +115,29 @@ bool mp_listen_answers(const struct sockaddr *sa, socklen_t len, int timeout_ms)
 	return !strcmp(got, answer);
 }
 
+/* "name (pid N)" of the process that listens there; false when it cannot be told. */
+static bool owner_of(const struct mp_addr *addr, char *buf, size_t size)
+{
+	bool v6 = addr->sa.sa_family == AF_INET6;
+	pid_t pid = mp_port_owner(ntohs(v6 ? addr->in6.sin6_port : addr->in.sin_port), v6);
+	_cleanup_free_ char *comm = NULL;
+	char path[32];
+	size_t len;
+
+	if (!pid)
+		return false;
+	(void)snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	if (mp_read_file(path, 64, &comm, &len) == 0)
+		comm[strcspn(comm, "\n")] = '\0';
+	(void)snprintf(buf, size, "%s (pid %d)", comm ? comm : "a process", (int)pid);
+	return true;
+}
+
 static int in_use(const struct mp_addr *addr, int type, struct mp_diag *d)
 {
 	char name[64], owner[128] = "";
 	const char *what = type == SOCK_STREAM ? "" : " (UDP)";
-	bool known = type == SOCK_STREAM && mp_listen_owner(addr, owner, sizeof(owner));
+	bool known = type == SOCK_STREAM && owner_of(addr, owner, sizeof(owner));
 
 	(void)mp_listen_name(name, &addr->sa);
 	if (type == SOCK_STREAM && mp_listen_answers(&addr->sa, addr->len, 300))

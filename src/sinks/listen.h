@@ -39,6 +39,3 @@ int mp_listen_clear(const char *path, struct mp_diag *d);
 
 /* Does a server agent answer `test` there within timeout_ms? */
 bool mp_listen_answers(const struct sockaddr *sa, socklen_t len, int timeout_ms);
-
-/* "java (pid 4711)" for the owner of a TCP listener; false when it is not to be seen. */
-bool mp_listen_owner(const struct mp_addr *addr, char *buf, size_t size);

@@ -165,7 +165,7 @@ int mp_collector_start(struct mp_collector *c, const struct mp_collector_opts *o
 {
 	_cleanup_close_ int rd = -1, wr = -1, log = -1;
 	_cleanup_free_ char *metrics = join_metrics(p);
-	char listen_at[32], ready_fd[16];
+	char listen_at[32], ready_fd[16], pid[16];
 	const char *argv[24] = {o->self, "agent",      "--record", o->suite_dir, "--interval",
 				"1",     "--ready-fd", ready_fd,   "--unix"};
 	struct mp_child_opts co = {0};
@@ -193,6 +193,11 @@ int mp_collector_start(struct mp_collector *c, const struct mp_collector_opts *o
 	if (o->pidfile) {
 		argv[n++] = "--pidfile";
 		argv[n++] = o->pidfile;
+	}
+	if (o->pid) {
+		(void)snprintf(pid, sizeof(pid), "%d", (int)o->pid);
+		argv[n++] = "--pid";
+		argv[n++] = pid;
 	}
 	if (*metrics) {
 		argv[n++] = "--record-metrics";

@@ -19,7 +19,8 @@ struct mp_collector_opts {
 	const char *self;            /* this program */
 	const char *suite_dir;       /* gets metrics.csv, workers.csv, collector.log */
 	const char *socket_dir;      /* private, short (a Unix socket's path has 107 bytes) */
-	const char *match, *pidfile; /* which server; NULL: the running MMS */
+	const char *match, *pidfile; /* which server; NULL and pid 0: the running MMS */
+	pid_t pid;
 	bool monit;                  /* also the TCP socket that suites ask for */
 };
 

@@ -316,6 +316,7 @@ void mp_runner_suite(struct mp_runner *u, const struct mp_suite *s, struct mp_su
 	if (!r) {
 		co.match = mp_server_match(&u->server);
 		co.pidfile = co.match ? NULL : mp_server_pidfile(&u->server);
+		co.pid = co.match || co.pidfile ? 0 : mp_server_pid(&u->server);
 		r = mp_collector_start(&c, &co, s->plan, &u->ev, &d);
 		if (r < 0 && r != -EINTR)
 			fault(res, r, &d);

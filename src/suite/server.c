@@ -400,6 +400,11 @@ void mp_server_done(struct mp_server *s)
 	*s = MP_SERVER_INIT;
 }
 
+static bool is_this_host(const char *host)
+{
+	return !strcmp(host, "localhost") || !strncmp(host, "127.", 4) || !strcmp(host, "[::1]");
+}
+
 const char *mp_server_match(const struct mp_server *s)
 {
 	return mp_yaml_str(mp_yaml_get(s->spec, "match"));
@@ -408,4 +413,22 @@ const char *mp_server_match(const struct mp_server *s)
 const char *mp_server_pidfile(const struct mp_server *s)
 {
 	return mp_yaml_str(mp_yaml_get(s->spec, "pidfile"));
+}
+
+pid_t mp_server_pid(const struct mp_server *s)
+{
+	CURLU *u = s->url ? curl_url() : NULL;
+	char *host = NULL, *port = NULL;
+	pid_t pid = 0;
+	long n;
+
+	if (u && !curl_url_set(u, CURLUPART_URL, s->url, 0) &&
+	    !curl_url_get(u, CURLUPART_HOST, &host, 0) &&
+	    !curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) && is_this_host(host) &&
+	    !mp_parse_int(port, 1, 65535, &n))
+		pid = mp_port_server((unsigned)n);
+	curl_free(host);
+	curl_free(port);
+	curl_url_cleanup(u);
+	return pid;
 }

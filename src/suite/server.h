@@ -39,6 +39,9 @@ bool mp_server_answers(const char *url, long max_status);
 /* How a collector is told which processes are meant; NULL when the MMS that runs is. */
 const char *mp_server_match(const struct mp_server *s);
 const char *mp_server_pidfile(const struct mp_server *s);
+/* The one that answers at the address, when it is not the one that would be watched without being
+ * told; 0: nothing needs to be said. */
+pid_t mp_server_pid(const struct mp_server *s);
 
 /* The last non-empty lines of a text file, joined by " | ", at most size bytes. */
 void mp_last_lines(const char *path, int lines, char *buf, size_t size);

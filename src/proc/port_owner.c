@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Who listens on a TCP port: the socket's inode from /proc/net/tcp*, then the process that holds
- * it. Used for one error message, so it may take its time, and may find nothing (another user's).
+ * it. Walks all descriptors of all processes, so for start-up and messages only; may find nothing
+ * (another user's process). Also the server that answers at a port, for the runner.
  */
-#include "sinks/listen.h"
+#include <mmsperf/tree.h>
+
+#include "proc/target.h"
 
 #include <mmsperf/cleanup.h>
-#include <mmsperf/fs.h>
-#include <mmsperf/str.h>
 
 #include <ctype.h>
 #include <fcntl.h>
@@ -64,35 +65,40 @@ static bool holds(int proc_fd, const char *pid, const char *wanted)
 	return false;
 }
 
-bool mp_listen_owner(const struct mp_addr *addr, char *buf, size_t size)
+pid_t mp_port_owner(unsigned port, bool v6)
 {
-	unsigned port =
-		ntohs(addr->sa.sa_family == AF_INET ? addr->in.sin_port : addr->in6.sin6_port);
 	_cleanup_closedir_ DIR *proc = NULL;
-	unsigned long inode = 0;
+	unsigned long inode = v6 ? 0 : find_inode("/proc/net/tcp", port);
 	char wanted[64];
 	struct dirent *e;
 
-	if (addr->sa.sa_family == AF_INET)
-		inode = find_inode("/proc/net/tcp", port);
 	if (!inode)
 		inode = find_inode("/proc/net/tcp6", port);
 	if (!inode)
-		return false;
+		return 0;
 	(void)snprintf(wanted, sizeof(wanted), "socket:[%lu]", inode);
 	proc = opendir("/proc");
-	while (proc && (e = readdir(proc))) {
-		_cleanup_free_ char *comm = NULL;
-		char path[300];
-		size_t len;
+	while (proc && (e = readdir(proc)))
+		if (isdigit((unsigned char)e->d_name[0]) && holds(dirfd(proc), e->d_name, wanted))
+			return (pid_t)strtol(e->d_name, NULL, 10);
+	return 0;
+}
 
-		if (!isdigit((unsigned char)e->d_name[0]) || !holds(dirfd(proc), e->d_name, wanted))
-			continue;
-		(void)snprintf(path, sizeof(path), "/proc/%s/comm", e->d_name);
-		if (mp_read_file(path, 64, &comm, &len) == 0)
-			comm[strcspn(comm, "\n")] = '\0';
-		(void)snprintf(buf, size, "%s (pid %s)", comm ? comm : "a process", e->d_name);
-		return true;
-	}
-	return false;
+static void finder_freep(struct mp_finder **f)
+{
+	mp_finder_free(*f);
+}
+
+pid_t mp_port_server(unsigned port)
+{
+	_cleanup_(finder_freep) struct mp_finder *f = NULL;
+	pid_t owner = mp_port_owner(port, false), orphans[1];
+	size_t n;
+
+	if (!owner || mp_finder_new(&(struct mp_target){0}, &f, NULL) < 0)
+		return 0;
+	/* A proxy may hold the port (a container's): then the running server is the best guess. */
+	if (mp_finder_check(f, owner) != owner || mp_finder_scan(f, orphans, 1, &n) == owner)
+		return 0;
+	return owner;
 }
