@@ -21,7 +21,7 @@ struct mp_collector_opts {
 	const char *socket_dir;      /* private, short (a Unix socket's path has 107 bytes) */
 	const char *match, *pidfile; /* which server; NULL and pid 0: the running MMS */
 	pid_t pid;
-	bool monit;                  /* also the TCP socket that suites ask for */
+	bool monit; /* also the TCP socket that suites ask for */
 };
 
 /* Starts it and waits for READY. 0; -EINTR: told to stop; -errno with d filled. */

@@ -285,7 +285,8 @@ static void keep(struct mp_runner *u, int published)
 	int r = mp_index_open(u->run.out, false, &ix, &d);
 
 	if (r < 0)
-		mp_warning("index: %s", *d.msg ? mp_diag_str(&d, text, sizeof(text)) : strerror(-r));
+		mp_warning("index: %s",
+			   *d.msg ? mp_diag_str(&d, text, sizeof(text)) : strerror(-r));
 	if (!u->o->store || published < 0)
 		return;
 	d = (struct mp_diag){0};
@@ -293,10 +294,11 @@ static void keep(struct mp_runner *u, int published)
 	if (!r)
 		r = mp_s3_push(s3, u->run.dir, &n, &d);
 	if (r < 0) {
-		mp_error("not uploaded: %s; the run is kept, and 'mmsperf-bpf runs -a %s --store %s "
-			 "--push %s' goes on",
-			 *d.msg ? mp_diag_str(&d, text, sizeof(text)) : strerror(-r),
-			 u->o->artifacts_dir, u->o->store, strrchr(u->run.dir, '/') + 1);
+		mp_error(
+			"not uploaded: %s; the run is kept, and 'mmsperf-bpf runs -a %s --store %s "
+			"--push %s' goes on",
+			*d.msg ? mp_diag_str(&d, text, sizeof(text)) : strerror(-r),
+			u->o->artifacts_dir, u->o->store, strrchr(u->run.dir, '/') + 1);
 		if (u->run.exit_code != EXIT_USAGE)
 			u->run.exit_code = EXIT_INFRA;
 		return;

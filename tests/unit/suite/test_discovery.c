@@ -402,18 +402,12 @@ static void test_rewritten_copy(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_both_layouts),
-		TEST(test_companions),
-		TEST(test_default_environment),
-		TEST(test_patterns),
-		TEST(test_patterns_with_folders),
-		TEST(test_same_name_twice),
-		TEST(test_missing_folder),
-		TEST(test_malformed_stays_in_the_list),
-		TEST(test_merged_plan),
-		TEST(test_expected_time),
-		TEST(test_case_names_are_unique),
-		TEST(test_rewritten_copy),
+		TEST(test_both_layouts),          TEST(test_companions),
+		TEST(test_default_environment),   TEST(test_patterns),
+		TEST(test_patterns_with_folders), TEST(test_same_name_twice),
+		TEST(test_missing_folder),        TEST(test_malformed_stays_in_the_list),
+		TEST(test_merged_plan),           TEST(test_expected_time),
+		TEST(test_case_names_are_unique), TEST(test_rewritten_copy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
