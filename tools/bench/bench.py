@@ -6,20 +6,24 @@ Parts: server    a sample over the real model server beside psutil, and the time
        crowd     the same sample with 50 and with 1,000 processes outside the tree
        hooks     what a thread's and a process's life costs the watched and strangers
        resolution  cpu_percent against the load's own clock, at 1 s and 10 ms
+       report    the page of 1,000,000 requests and 4 h of metrics beside JMeter's own, in Chromium, and against numpy
 """
 import argparse
 import json
 import os
 import platform
+import shutil
 import signal
 import sys
+import tempfile
 import time
 
 import burden
 import cost
+import report_bench
 import resolution
 import server
-from harness import AGENT, ROOT, Agent, BenchError, Child, Tree, kernel_can_count
+from harness import AGENT, BUILD, ROOT, Agent, BenchError, Child, Tree, kernel_can_count
 from stats import median
 
 SIZES = [  # processes, threads, fds, background; bars: x floor, part of the reader's above-floor cost, x cheaper than upstream's, hot us
@@ -27,7 +31,7 @@ SIZES = [  # processes, threads, fds, background; bars: x floor, part of the rea
     ((16, 8, 128, 200), 2.0, 1 / 2, 400, 4),
     ((64, 16, 256, 1000), 3.5, 1 / 4, 1200, 20),
 ]
-PARTS = ["server", "trees", "crowd", "hooks", "resolution"]
+PARTS = ["server", "trees", "crowd", "hooks", "resolution", "report"]
 begin = time.monotonic()
 
 
@@ -153,6 +157,26 @@ def part_resolution(args, bars, data):
               f"{r['median']:>9.4f}{r['p99']:>9.4f}{r['max']:>9.4f}")
     for r in data["resolution"]:
         bars.add(f"resolution: {r['load']} at {r['interval_s']} s, p99 error", r["p99"], "<=", r["bar"], "pt")
+
+
+def part_report(args, bars, data):
+    folder = tempfile.mkdtemp(prefix="report-", dir=BUILD)
+    try:
+        result = data["report"] = report_bench.measure(folder, say, 1 if args.quick else 3)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    report_bench.table(result)
+    rows, load = result["rows"], result.get("load_s")
+    jmeter = rows.get("jmeter -g")
+    bars.add("report: jmeter -g / our page of the same requests, CPU", jmeter and jmeter["cpu_s"] / rows["page of requests"]["cpu_s"],
+             ">=", 60, "x")
+    bars.add("report: peak memory, requests and metrics", rows["page"]["rss"] / 1e6, "<=", 150, "MB")
+    bars.add("report: size of the page", result["page_bytes"] / 1e6, "<=", 5, "MB")
+    bars.add(f"report: usable in Chromium after{f', slowest of {len(load)} (median {median(load):.2f})' if load else ''}",
+             load and max(load), "<=", 1.5, "s")
+    error = result.get("percentile_error")
+    bars.add(f"report: {result.get('percentiles', 0)} percentiles, largest difference to numpy", error if error is None else error * 100, "<=",
+             0.1, "%")
 
 
 def main():
