@@ -50,6 +50,7 @@ struct mp_label_stats {
 	char *label;
 	double samples, failed, throughput;
 	double avg_s, p50_s, p90_s, p95_s, p99_s, max_s, stdev_s;
+	double from_s, to_s; /* first request's begin, last one's end, epoch; 0,0: not known */
 };
 
 /* Latency distribution over the whole run: [from_ms, to_ms) and how many requests fell there. */
@@ -96,12 +97,38 @@ struct mp_label_load {
 };
 
 /* Something that happened at a moment, in words: "worker digits#1 (pid 412) started". */
+enum mp_event_kind {
+	MP_EVENT_WORKER, /* of the server's life: a worker started, ended, was replaced */
+	MP_EVENT_FAULT,  /* nobody wants it: out of memory, ended with an error */
+	MP_EVENT_GC,     /* the frontend's JVM stood still: many of them */
+	MP_EVENT_LOST,   /* of the collector: something was not seen */
+	_MP_EVENT_MAX
+};
+const char *mp_event_kind_name(enum mp_event_kind k); /* "worker", "fault", "gc", "lost" */
 struct mp_event {
 	char *text;
 	double at_s; /* epoch */
+	enum mp_event_kind kind;
+};
+#define MP_EVENTS_MAX 500 /* of one suite */
+
+/* What recording a suite took, and what it missed; from the collector's own columns. NaN: not
+ * recorded. */
+struct mp_monitor_cost {
+	double seconds;       /* of the recording */
+	double samples;       /* made; 0: nothing is known */
+	double cpu_percent;   /* mean; 100 is one CPU */
+	double share_percent; /* of the CPU that the watched server used meanwhile */
+	double bpf_s;         /* run time of its BPF programs, hooks included */
+	double rss;           /* highest, bytes */
+	double late_s;        /* the latest sample, behind its time */
+	double missed;        /* samples that were due and not made */
+	double drops;         /* kernel events lost */
+	double dropped_lines; /* not sent to clients that did not read */
 };
 
-/* What the load was meant to do: "ramp-up", "hold", ... Name owned; epoch seconds. */
+/* A stretch of the suite by what it was for: a step, a label of requests before or after the load
+ * ("Register Model"), "ramp-up", "hold". In time order. Name owned; epoch seconds. */
 struct mp_phase {
 	char *name;
 	double from_s, to_s;
@@ -134,6 +161,7 @@ struct mp_suite_result {
 	struct mp_phase *phases;
 	size_t n_phases;
 	double load_s; /* epoch seconds of the first request; 0: no load seen */
+	struct mp_monitor_cost monitor;
 };
 
 struct mp_run {
@@ -229,7 +257,8 @@ int mp_series_reduce(const double *ts, const double *v, size_t n, size_t max_row
 		     struct mp_reduced *ret);
 void mp_reduced_done(struct mp_reduced *r);
 
-/* True for a total that only grows (CPU seconds, bytes and operations since the beginning). */
+/* True for a total that only grows and whose growth is what tells (CPU seconds, bytes, operations).
+ * What happens seldom (restarts, crashes, lost events) is not among them: its steps tell more. */
 bool mp_series_is_counter(const struct mp_series *s);
 /* Growth a second between neighbours; NaN where there is none (first row, restart). Caller frees.
  */

@@ -252,6 +252,23 @@ static void write_reasons(struct mp_buf *b, const struct mp_run *r)
 		mp_buf_puts(b, "</ul>\n");
 }
 
+/* Whoever trusts the numbers has to know where they have holes. */
+static void write_losses(struct mp_buf *b, const struct mp_run *r)
+{
+	for (size_t i = 0; i < r->n_suites; i++) {
+		const struct mp_suite_result *s = &r->suites[i];
+		_cleanup_buf_ struct mp_buf text = {0};
+
+		/* lines that a client did not take are in the recording all the same */
+		if (!(s->monitor.drops > 0 || s->monitor.missed > 0) ||
+		    !mp_html_losses(&text, &s->monitor))
+			continue;
+		mp_buf_printf(b, "<p class=\"bad\">The recording of <a href=\"#suite-%zu\">", i);
+		mp_html_name(b, s->name);
+		mp_buf_printf(b, "</a> is not whole: %s.</p>\n", text.s ? text.s : "");
+	}
+}
+
 static void fact(struct mp_buf *b, const char *term)
 {
 	mp_buf_printf(b, "<div><dt>%s</dt><dd>", term);
@@ -482,6 +499,7 @@ static void write_body(struct mp_buf *b, const struct mp_run *r)
 	if (t.incomplete)
 		mp_buf_puts(b, "<p class=\"note\">At least one suite ended before its load did; "
 			       "whatever was measured is shown.</p>\n");
+	write_losses(b, r);
 	if (r->note) {
 		mp_buf_puts(b, "<p class=\"note\">");
 		mp_html_text(b, r->note);

@@ -24,6 +24,8 @@ void mp_html_suite(struct mp_buf *b, const struct mp_run *r, size_t index, bool 
 /* The suite's folder relative to the run's with a trailing '/', "" for the run's own folder. */
 const char *mp_html_suite_dir(const struct mp_run *r, const struct mp_suite_result *s, char *buf,
 			      size_t size);
+/* "3 samples missed": what a recording lacks. False, and nothing, where it is whole. */
+bool mp_html_losses(struct mp_buf *b, const struct mp_monitor_cost *m);
 /* The machine's fingerprint as a folded table; nothing where there is none. */
 void mp_html_environment(struct mp_buf *b, const struct mp_fingerprint *fp);
 /* A list of links to the files of dir; prefix leads there from the page's folder. */

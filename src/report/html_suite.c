@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_FILES 200
+#define MAX_FILES  200
+#define MAX_EVENTS 200
 
 static void cell_seconds(struct mp_buf *b, double s)
 {
@@ -272,6 +273,114 @@ static void write_files(struct mp_buf *b, const struct mp_run *r, const struct m
 	mp_html_files(b, s->dir, mp_html_suite_dir(r, s, dir, sizeof(dir)));
 }
 
+/* What happened and when, in words: the charts have marks for it. */
+static void write_events(struct mp_buf *b, const struct mp_suite_result *s)
+{
+	size_t shown = 0;
+
+	if (!s->n_events)
+		return;
+	mp_buf_printf(b,
+		      "<details class=\"all\"><summary>%zu event%s</summary>\n<div class=\"tall\" "
+		      "tabindex=\"0\" role=\"group\" aria-label=\"Events\"><table class=\"grid "
+		      "events\"><thead><tr><th scope=\"col\" class=\"n\">When</th><th "
+		      "scope=\"col\">What</th></tr></thead><tbody>\n",
+		      s->n_events, s->n_events == 1 ? "" : "s");
+	for (; shown < s->n_events && shown < MAX_EVENTS; shown++) {
+		const struct mp_event *e = &s->events[shown];
+		bool bad = e->kind == MP_EVENT_FAULT || e->kind == MP_EVENT_LOST;
+
+		mp_buf_printf(b, "<tr><td class=\"n\">%.1f s</td><td%s>",
+			      e->at_s - (s->load_s > 0 ? s->load_s : s->started_s),
+			      bad ? " class=\"bad\"" : "");
+		mp_html_text(b, e->text);
+		mp_buf_puts(b, "</td></tr>\n");
+	}
+	mp_buf_puts(b, "</tbody></table></div>");
+	if (shown < s->n_events)
+		mp_buf_printf(b, "<p class=\"note\">and %zu more</p>", s->n_events - shown);
+	mp_buf_puts(b, "</details>\n");
+}
+
+static void write_phases(struct mp_buf *b, const struct mp_suite_result *s)
+{
+	if (!s->n_phases)
+		return;
+	mp_buf_puts(b, "<p class=\"note phases\">Phases: ");
+	for (size_t i = 0; i < s->n_phases; i++) {
+		mp_buf_puts(b, i ? ", " : "");
+		mp_html_name(b, s->phases[i].name);
+		mp_buf_puts(b, " ");
+		mp_html_seconds(b, s->phases[i].to_s - s->phases[i].from_s);
+	}
+	mp_buf_puts(b, "</p>\n");
+}
+
+bool mp_html_losses(struct mp_buf *b, const struct mp_monitor_cost *m)
+{
+	const struct {
+		double n;
+		const char *one, *many;
+	} losses[] = {
+		{m->drops, " kernel event lost", " kernel events lost"},
+		{m->missed, " sample missed", " samples missed"},
+		{m->dropped_lines, " line not sent to a slow reader",
+		 " lines not sent to slow readers"},
+	};
+	bool any = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(losses); i++) {
+		if (!(losses[i].n > 0))
+			continue;
+		mp_buf_puts(b, any ? ", " : "");
+		mp_html_number(b, losses[i].n);
+		mp_buf_puts(b, losses[i].n > 1 ? losses[i].many : losses[i].one);
+		any = true;
+	}
+	return any;
+}
+
+/* A percentage of which 0.03 is as usual as 30. */
+static void put_percent(struct mp_buf *b, double v)
+{
+	mp_buf_printf(b,
+		      v > 0 && v < 0.01 ? "less than 0.01 %%"
+		      : v < 1           ? "%.2f %%"
+					: "%.3g %%",
+		      v);
+}
+
+static void write_monitor(struct mp_buf *b, const struct mp_suite_result *s)
+{
+	const struct mp_monitor_cost *m = &s->monitor;
+
+	if (!(m->samples > 0))
+		return;
+	mp_buf_puts(b, "<p class=\"note monitor\"><b>The collector</b> used ");
+	put_percent(b, m->cpu_percent);
+	mp_buf_puts(b, " of one CPU");
+	if (isfinite(m->share_percent)) {
+		mp_buf_puts(b, ", which is ");
+		put_percent(b, m->share_percent);
+		mp_buf_puts(b, " of what the server used");
+	}
+	if (isfinite(m->rss))
+		mp_buf_printf(b, ", and %.0f MB of memory", m->rss / 1e6);
+	if (m->bpf_s > 0) {
+		mp_buf_puts(b, "; its BPF programs ran for ");
+		mp_html_seconds(b, m->bpf_s);
+	}
+	if (isfinite(m->late_s)) {
+		mp_buf_puts(b, ". No sample began more than ");
+		mp_html_seconds(b, m->late_s);
+		mp_buf_puts(b, " late");
+	}
+	mp_buf_puts(b, ". ");
+	if (!mp_html_losses(b, m))
+		mp_buf_puts(b, "No event lost, no sample missed");
+	mp_buf_puts(b, ".</p>\n");
+}
+
 static void write_provenance(struct mp_buf *b, const struct mp_suite_result *s)
 {
 	mp_buf_puts(b, "<p class=\"prov\">");
@@ -323,11 +432,14 @@ void mp_html_suite(struct mp_buf *b, const struct mp_run *r, size_t index, bool 
 	mp_buf_puts(b, "</span></summary>\n<div class=\"body\">\n");
 	write_cases(b, s);
 	mp_buf_printf(b, "<div class=\"charts\" data-suite=\"%zu\"></div>\n", index);
+	write_phases(b, s);
+	write_events(b, s);
 	write_labels(b, s);
 	mp_buf_puts(b, "<div class=\"halves\">\n");
 	write_distribution(b, s);
 	write_slow(b, s);
 	mp_buf_puts(b, "</div>\n");
+	write_monitor(b, s);
 	write_files(b, r, s);
 	write_provenance(b, s);
 	mp_buf_puts(b, "</div></details>\n");

@@ -154,19 +154,36 @@ static int put_load(struct mp_buf *b, const struct mp_load *l, double t0)
 	return k;
 }
 
-static int put_column(struct mp_buf *b, const struct mp_table *t, const struct mp_series *c,
-		      size_t max)
+/* A criterion's limit is one of the total itself, not of its growth. */
+static bool is_judged(const struct mp_suite_result *s, const struct mp_series *c)
+{
+	for (size_t i = 0; i < s->n_cases; i++)
+		if (s->cases[i].metric && !strcmp(s->cases[i].metric, c->name))
+			return true;
+	return false;
+}
+
+/* "r": a rate, "total": a counter as it is. */
+static int put_column(struct mp_buf *b, const struct mp_suite_result *s, const struct mp_table *t,
+		      const struct mp_series *c, size_t max)
 {
 	_cleanup_free_ double *rate = NULL;
+	bool counter = mp_series_is_counter(c), total = counter && is_judged(s, c);
+	bool ms =
+		counter && !total && c->unit == MP_UNIT_SECONDS; /* "3 ms/s" says more than 0.003 */
 	int k = 0;
 
 	mp_buf_puts(b, "{\"n\":");
 	mp_json_string(b, c->name);
-	mp_buf_printf(b, ",\"u\":\"%s\",", mp_unit_name(c->unit));
-	if (mp_series_is_counter(c)) {
+	mp_buf_printf(b, ",\"u\":\"%s\",", ms ? "ms" : mp_unit_name(c->unit));
+	if (total) {
+		mp_buf_puts(b, "\"total\":1,");
+	} else if (counter) {
 		mp_buf_puts(b, "\"r\":1,");
 		k = mp_series_rate(t->ts, c->v, t->rows, &rate);
 	}
+	for (size_t i = 0; ms && !k && i < t->rows; i++)
+		rate[i] *= 1000;
 	if (!k)
 		k = put_series(b, t->ts, rate ? rate : c->v, t->rows, max);
 	mp_buf_puts(b, "}");
@@ -181,7 +198,8 @@ static bool is_empty(const struct mp_series *c, size_t rows)
 	return true;
 }
 
-static int put_table(struct mp_buf *b, const char *key, const struct mp_table *t, double t0)
+static int put_table(struct mp_buf *b, const struct mp_suite_result *s, const char *key,
+		     const struct mp_table *t, double t0)
 {
 	size_t max = MAX_POINTS;
 	bool first = true;
@@ -201,7 +219,7 @@ static int put_table(struct mp_buf *b, const char *key, const struct mp_table *t
 		if (!first)
 			mp_buf_puts(b, ",");
 		first = false;
-		k = put_column(b, t, &t->col[i], max);
+		k = put_column(b, s, t, &t->col[i], max);
 	}
 	mp_buf_puts(b, "]}");
 	return k;
@@ -259,7 +277,7 @@ static void put_events(struct mp_buf *b, const struct mp_suite_result *s, double
 		put_offset(b, s->events[i].at_s, t0);
 		mp_buf_puts(b, ",");
 		mp_json_string(b, s->events[i].text);
-		mp_buf_puts(b, "]");
+		mp_buf_printf(b, ",\"%s\"]", mp_event_kind_name(s->events[i].kind));
 	}
 	mp_buf_puts(b, "]");
 }
@@ -327,9 +345,9 @@ int mp_json_suite(struct mp_buf *b, const struct mp_suite_result *s)
 	put_events(b, s, t0);
 	k = put_loads(b, s, t0);
 	if (!k && s->metrics.rows)
-		k = put_table(b, "metrics", &s->metrics, t0);
+		k = put_table(b, s, "metrics", &s->metrics, t0);
 	if (!k && s->workers.rows)
-		k = put_table(b, "workers", &s->workers, t0);
+		k = put_table(b, s, "workers", &s->workers, t0);
 	mp_buf_puts(b, "}");
 	return k;
 }

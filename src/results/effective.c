@@ -142,7 +142,7 @@ int mp_effective_phases(const char *suite_dir, double load_s, double end_s,
 					 "sequential")))
 		ramp = hold = 0;
 	json_decref(root);
-	v = calloc(2, sizeof(*v));
+	v = calloc(2, sizeof(*v)); /* ramp-up and hold */
 	if (!v)
 		return -ENOMEM;
 	ramp_end = load_s + ramp;

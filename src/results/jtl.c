@@ -43,6 +43,7 @@ struct label {
 	uint32_t hash;
 	struct mp_hist hist;
 	uint64_t failed;
+	int64_t from_ms, to_ms;
 };
 
 struct reader {
@@ -250,6 +251,10 @@ static int add_request(struct reader *r, const struct mp_csv *csv, const int col
 	if (!b || !l || mp_hist_add(&b->hist, (uint32_t)elapsed) < 0 ||
 	    mp_hist_add(&l->hist, (uint32_t)elapsed) < 0)
 		return -ENOMEM;
+	if (l->hist.total == 1 || ms < l->from_ms)
+		l->from_ms = ms;
+	if (ms + elapsed > l->to_ms)
+		l->to_ms = ms + elapsed;
 	b->failed += failed;
 	l->failed += failed;
 	if (keep_slow(r, (double)ms / 1000, (uint32_t)elapsed, l->name, code, failed) < 0)
@@ -398,11 +403,13 @@ static int fill_labels(struct reader *r, struct mp_load *l, struct mp_hist *tota
 		if (!l->labels[i].label)
 			return -ENOMEM;
 		l->n_labels++;
-		if (i)
-			fill_label(&l->labels[i], &r->label[i - 1].hist, r->label[i - 1].failed,
-				   seconds);
-		else
+		if (!i) {
 			fill_label(&l->labels[i], total, (uint64_t)l->failed, seconds);
+			continue;
+		}
+		fill_label(&l->labels[i], &r->label[i - 1].hist, r->label[i - 1].failed, seconds);
+		l->labels[i].from_s = (double)r->label[i - 1].from_ms / 1000;
+		l->labels[i].to_s = (double)r->label[i - 1].to_ms / 1000;
 	}
 	qsort(l->labels + 1, r->n_labels, sizeof(*l->labels), by_label);
 	return 0;

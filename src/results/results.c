@@ -8,6 +8,7 @@
 #include <mmsperf/fs.h>
 
 #include "results/effective.h"
+#include "results/timeline.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,6 +23,19 @@ static const char *const verdict_names[] = {
 	[MP_ERROR] = "error",
 };
 _Static_assert(ARRAY_SIZE(verdict_names) == _MP_VERDICT_MAX, "every verdict has a name");
+
+static const char *const event_kind_names[] = {
+	[MP_EVENT_WORKER] = "worker",
+	[MP_EVENT_FAULT] = "fault",
+	[MP_EVENT_GC] = "gc",
+	[MP_EVENT_LOST] = "lost",
+};
+_Static_assert(ARRAY_SIZE(event_kind_names) == _MP_EVENT_MAX, "every kind has a name");
+
+const char *mp_event_kind_name(enum mp_event_kind k)
+{
+	return k < _MP_EVENT_MAX ? event_kind_names[k] : "unknown";
+}
 
 const char *mp_verdict_name(enum mp_verdict v)
 {
@@ -68,6 +82,7 @@ static void series_done(struct mp_suite_result *s)
 	s->phases = NULL;
 	s->n_labels = s->n_phases = 0;
 	s->load_s = 0;
+	s->monitor = (struct mp_monitor_cost){0};
 }
 
 void mp_suite_result_done(struct mp_suite_result *s)
@@ -222,12 +237,19 @@ static double first_request(const struct mp_load *l)
 
 static int load_phases(struct mp_suite_result *s, struct mp_diag *d)
 {
-	int r = mp_effective_phases(s->dir, s->load_s, s->started_s + s->duration_s, &s->phases,
-				    &s->n_phases);
+	int r = mp_phases_find(s);
 
 	return r < 0 ? mp_diag_set(d, r, s->dir, 0, 0, "effective configuration cannot be read: %s",
 				   strerror(-r))
 		     : 0;
+}
+
+static int load_events(struct mp_suite_result *s, struct mp_diag *d)
+{
+	int r = mp_events_find(s);
+
+	mp_monitor_cost_find(s);
+	return r < 0 ? mp_diag_set(d, r, s->dir, 0, 0, "%s", strerror(-r)) : 0;
 }
 
 static int load_requests(struct mp_suite_result *s, struct mp_diag *d)
@@ -240,10 +262,11 @@ static int load_requests(struct mp_suite_result *s, struct mp_diag *d)
 
 int mp_results_load_series(struct mp_suite_result *s, struct mp_diag *d)
 {
-	/* in this order: labels come with the requests, watched ones are chosen among them */
+	/* in this order: labels come with the requests, watched ones are chosen among them;
+	 * events of metrics are added to those of workers */
 	static int (*const steps[])(struct mp_suite_result *s, struct mp_diag *d) = {
-		load_requests, load_labels,  load_watched_labels,
-		load_metrics,  load_workers, load_phases,
+		load_requests, load_labels, load_watched_labels, load_metrics,
+		load_workers,  load_phases, load_events,
 	};
 	struct mp_diag later;
 	int r = 0;

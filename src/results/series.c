@@ -9,18 +9,42 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-bool mp_series_is_counter(const struct mp_series *s)
+/* Totals of what happens now and then: shown as they are, not as growth a second. */
+static bool is_seldom(const char *name)
 {
-	static const char *const endings[] = {"_time",       "_read_count",  "_write_count",
-					      "_read_bytes", "_write_bytes", "_write_byte"};
+	static const char *const starts[] = {"worker_", "workers_", "processes_", "monitor_missed",
+					     "monitor_drop"};
+	static const char *const endings[] = {"_oom_kills", "threads_created", "threads_ended",
+					      "_full_count"};
 
+	for (size_t i = 0; i < ARRAY_SIZE(starts); i++)
+		if (!strncmp(name, starts[i], strlen(starts[i])))
+			return true;
 	for (size_t i = 0; i < ARRAY_SIZE(endings); i++)
-		if (mp_ends_with(s->name, endings[i]))
+		if (mp_ends_with(name, endings[i]))
 			return true;
 	return false;
+}
+
+bool mp_series_is_counter(const struct mp_series *s)
+{
+	/* of logs that others wrote, under names of their own */
+	static const char *const endings[] = {"_time",       "_read_count",  "_write_count",
+					      "_read_bytes", "_write_bytes", "_write_byte"};
+	const char *worker = strchr(s->name, '@');
+	char name[256];
+
+	/* the registry knows what workers.csv has by the sum over workers */
+	(void)snprintf(name, sizeof(name), "%s%.*s", worker ? "sum_workers_" : "",
+		       worker ? (int)(worker - s->name) : 200, s->name);
+	for (size_t i = 0; i < ARRAY_SIZE(endings); i++)
+		if (mp_ends_with(name, endings[i]))
+			return true;
+	return mp_metric_kind(name) == MP_KIND_COUNTER && !is_seldom(name);
 }
 
 int mp_series_rate(const double *ts, const double *v, size_t n, double **ret_rate)

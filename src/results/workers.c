@@ -18,7 +18,6 @@
 #define MAX_COLUMNS 512 /* 13 metrics of 39 workers; of more, the first ones */
 #define MAX_WORKERS 256
 #define MAX_ROWS    (2 * 1000 * 1000)
-#define MAX_EVENTS  500 /* a server that restarts its workers all the time has told its story */
 
 enum cell { TS, MODEL, SLOT, PID, METRIC, VALUE, _CELL_MAX };
 
@@ -54,13 +53,14 @@ static int add_event(struct reader *r, double at_s, char *text)
 	if (!text)
 		return -ENOMEM;
 	if (!r->event) {
-		r->event = calloc(MAX_EVENTS, sizeof(*r->event));
+		r->event = calloc(MP_EVENTS_MAX, sizeof(*r->event));
 		if (!r->event) {
 			free(text);
 			return -ENOMEM;
 		}
 	}
-	if (r->n_events == MAX_EVENTS)
+	/* a server that restarts its workers all the time has told its story */
+	if (r->n_events == MP_EVENTS_MAX)
 		free(text);
 	else
 		r->event[r->n_events++] = (struct mp_event){.text = text, .at_s = at_s};

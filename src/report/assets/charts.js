@@ -17,6 +17,7 @@ const Format = {
 	value(v, unit) {
 		if (v == null || !isFinite(v)) return "–";
 		if (v === 0) return "0" + (unit === "%" ? " %" : "");
+		if (unit === "s" && Math.abs(v) < 1) return Format.digits(v * 1000) + " ms";
 		if (unit === "ms") return v >= 1000 ? Format.digits(v / 1000) + " s" : Format.digits(v) + " ms";
 		if (unit.startsWith("bytes")) {
 			const a = Math.abs(v), per = unit.slice(5);
@@ -46,6 +47,9 @@ function plan(suite) {
 
 	/* requests of all labels, or of one that criteria watch; `of` names it */
 	const loadCharts = (l, of) => {
+		/* of a label with a request or two a curve says nothing */
+		const broken = suite.cases.some((c) => of && c.label === of && c.verdict === "failed");
+		if (of && !broken && expand(l.p50.v, l.t.length).filter((v) => v != null).length < 3) return;
 		const s = (key, label, color, more) => ({ ...l[key], key, label, color, t: l.t, of, whole: l.whole?.[key], ...more });
 		const name = of ? " of " + of : "";
 		const own = (suite.labels || []).map((x) => x.label);
@@ -77,9 +81,10 @@ function plan(suite) {
 	const cols = new Map(metrics.cols.map((c) => [c.n, c])), used = new Set();
 	const roles = [["frontend_", "frontend", 1], ["sum_workers_", "workers", 2], ["sum_all_", "all", 8]];
 	const watched = new Set(suite.cases.map((c) => c.metric).filter(Boolean));
-	/* the first of several spellings that was recorded; criteria may name any of them */
+	/* the first of several spellings that was recorded; criteria may name any of them. A total that a criterion watches
+	 * is no rate: it gets a chart of its own below */
 	const col = (names, label, color, more) => {
-		const all = [].concat(names), present = all.filter((n) => cols.has(n));
+		const all = [].concat(names), present = all.filter((n) => cols.has(n) && (!cols.get(n).total || more?.total));
 		if (!present.length) return null;
 		present.forEach((n) => used.add(n));
 		return { ...cols.get(present[0]), key: present[0], also: all, label, color, t: metrics.t, ...more };
@@ -87,6 +92,11 @@ function plan(suite) {
 	const add = (title, unit, series, more) => {
 		const present = series.filter(Boolean);
 		if (present.length) charts.push({ title, unit, series: present, ...more });
+	};
+	const moves = (s) => s && (Array.isArray(s.v) ? s.v.some((v) => v) : s.v);
+	/* what is nothing in most runs has a chart in those in which it is something, or is judged */
+	const addIfAny = (title, unit, series) => {
+		if (series.some((s) => moves(s) || (s && watched.has(s.key)))) add(title, unit, series);
 	};
 	/* the sum over all is there, but shown only where somebody asked for it */
 	const byRole = (x, ...aliases) => roles.map(([p, l, c]) => {
@@ -106,15 +116,38 @@ function plan(suite) {
 		col("sum_workers_io_read_count", "workers read", 2), col("sum_workers_io_write_count", "workers write", 4)]);
 	add("Machine memory", "%", [col(["system_memory_percent", "mem"], "used", 6)]);
 
+	addIfAny("Machine: tasks waited", "%", [col("system_pressure_cpu_percent", "for a CPU", 1), col("system_pressure_io_percent", "for storage", 2),
+		col("system_pressure_memory_percent", "for memory", 4)]);
+	addIfAny("Waiting for a CPU", "ms/s", byRole("runq_wait_seconds"));
+	addIfAny("Held back by the CPU limit", "ms/s", [col("cgroup_cpu_throttled_seconds", "stood still", "bad")]);
+	addIfAny("JVM standing still", "ms/s", [col("jvm_gc_seconds", "garbage collection", 4), col("jvm_safepoint_seconds", "all stops", 5)]);
+	addIfAny("Java heap", "bytes", [col("jvm_heap_used", "used", 1), col("jvm_heap_capacity", "taken", 8)]);
+	addIfAny("Workers that ended", "", [col("worker_exits", "all", 2, { step: true }), col("worker_crashes", "by a signal or an error", "bad", { step: true }),
+		col("worker_restarts", "restarted", 6, { step: true })]);
+	addIfAny("Killed for lack of memory", "", [col("cgroup_oom_kills", "processes", "bad", { step: true })]);
+	addIfAny("Swapped out", "bytes", byRole("memory_swap"));
+	addIfAny("Machine: network", "bytes/s", [col("system_network_recv_bytes", "received", 1), col("system_network_sent_bytes", "sent", 6)]);
+	addIfAny("Answers by the server's log", "/s", [col("server_requests_2xx", "2xx", 3), col("server_requests_4xx", "4xx", 2), col("server_requests_5xx", "5xx", "bad")]);
+
 	/* single workers, where there are several: the sum hides who does the work */
-	const byWorker = (x, title) => {
-		const cs = (suite.workers?.cols || []).filter((c) => c.n.startsWith(x + "@"));
+	const byWorker = (x, what) => {
+		const cs = (suite.workers?.cols || []).filter((c) => c.n.startsWith(x + "@") && (x !== "runq_wait_seconds" || moves(c)));
 		if (cs.length < 2) return;
+		const title = what + " by worker" + (cs.length > 8 ? ` (8 of ${cs.length})` : "");
 		charts.push({ title, unit: unitOf(cs[0]), series: cs.slice(0, 8).map((c, i) => (
 			{ ...c, key: c.n, label: c.n.slice(x.length + 1), color: 1 + i % 8, t: suite.workers.t })) });
 	};
-	byWorker("cpu_percent", "CPU by worker");
-	byWorker("memory_rss", "Memory by worker");
+	byWorker("cpu_percent", "CPU");
+	byWorker("memory_rss", "Memory");
+	byWorker("file_descriptors", "Open files");
+	byWorker("runq_wait_seconds", "Waiting for a CPU");
+
+	/* the collector's own cost */
+	addIfAny("Collector: CPU", "%", [col("monitor_cpu_percent", "CPU", 8)]);
+	addIfAny("Collector: BPF programs", "ms/s", [col("monitor_bpf_seconds", "run time", 8)]);
+	addIfAny("Collector: lateness", "s", [col("monitor_late_seconds", "behind the sample's time", 8)]);
+	addIfAny("Collector: lost", "", [col("monitor_drops", "kernel events", "bad", { step: true }), col("monitor_missed_ticks", "samples", 2, { step: true }),
+		col("monitor_dropped_lines", "lines to slow readers", 4, { step: true })]);
 
 	/* what a criterion watches has a chart, and so has a log with names of its own */
 	const alien = used.size === 0 || metrics.cols.some((c) => c.n.includes("/"));
@@ -122,14 +155,14 @@ function plan(suite) {
 	for (const c of metrics.cols) {
 		const short = c.n.slice(c.n.lastIndexOf("/") + 1);
 		if (used.has(c.n) || !(watched.has(c.n) || watched.has(short) || (alien && extra++ < 8))) continue;
-		add(c.n, unitOf(c), [col(c.n, short, 1)]);
+		add(c.n, unitOf(c), [col(c.n, short, 1, { total: c.total })]);
 	}
 	return charts;
 }
 
 function unitOf(c) {
 	if (!c.r) return c.u === "bytes" || c.u === "%" || c.u === "s" ? c.u : "";
-	return c.u === "bytes" ? "bytes/s" : c.u === "s" ? "s/s" : "/s";
+	return c.u === "bytes" ? "bytes/s" : c.u === "ms" ? "ms/s" : "/s";
 }
 
 /* Criteria that watch a series of a chart: their thresholds and breached stretches. */
@@ -216,10 +249,12 @@ class Group {
 			return;
 		}
 		const d = new Date((this.suite.t0 + x) * 1000), near = (this.range[1] - this.range[0]) / 150;
+		const phases = this.suite.phases.filter(([, from, to]) => from - near <= x && x <= to + near).map((p) => p[0]);
 		const events = this.suite.events.filter(([at]) => Math.abs(at - x) <= near).map((e) => e[1]);
 		this.when.textContent = Format.elapsed(x - this.load0);
 		if (this.suite.t0 == null) return; /* runs of different days: no time of day */
 		this.when.textContent += " · " + d.toLocaleTimeString();
+		if (phases.length) this.when.textContent += " · " + phases.join(", ");
 		if (events.length) this.when.textContent += " · " + events.slice(0, 3).join("; ") + (events.length > 3 ? ` and ${events.length - 3} more` : "");
 		this.when.title = d.toISOString().replace("T", " ").slice(0, 19) + " UTC";
 	}
@@ -278,7 +313,7 @@ class Plot {
 		const head = Object.assign(document.createElement("figcaption"), { className: "chart-head" });
 		const h = document.createElement("h3");
 		h.textContent = chart.title;
-		const unit = { "bytes/s": "per second", "/s": "per second", "s/s": "seconds per second" }[chart.unit];
+		const unit = { "bytes/s": "per second", "/s": "per second", "ms/s": "milliseconds per second" }[chart.unit];
 		if (unit) h.append(Object.assign(document.createElement("small"), { textContent: unit }));
 		head.append(h);
 		this.legend = Object.assign(document.createElement("div"), { className: "legend" });
@@ -463,19 +498,24 @@ class Plot {
 			if (name !== "hold") band(from, to, css("--ramp"));
 			if (!this.chart.wide || this.group.plots[0] !== this) continue;
 			const a = clip(from), b = clip(to);
-			if (b - a < 40 * devicePixelRatio) continue;
 			ctx.fillStyle = css("--axis");
 			ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+			if (b - a < ctx.measureText(name).width + 8 * devicePixelRatio) continue;
 			ctx.textAlign = "left";
 			ctx.textBaseline = "top";
 			ctx.fillText(name, a + 5 * devicePixelRatio, bbox.top + 2 * devicePixelRatio);
 		}
-		ctx.strokeStyle = ctx.fillStyle = css("--s6");
+		const colours = { worker: css("--s6"), gc: css("--s5"), fault: css("--bad"), lost: css("--bad") };
 		ctx.lineWidth = devicePixelRatio;
 		ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
-		for (const [at] of suite.events) {
+		for (const [at, , kind] of suite.events) {
 			const x = u.valToPos(at, "x", true), r = 4 * devicePixelRatio;
 			if (x < bbox.left || x > bbox.left + bbox.width) continue;
+			ctx.strokeStyle = ctx.fillStyle = colours[kind] ?? colours.worker;
+			if (kind === "gc") { /* many: a tick at the foot */
+				ctx.fillRect(x - devicePixelRatio, bbox.top + bbox.height - 1.5 * r, 2 * devicePixelRatio, 1.5 * r);
+				continue;
+			}
 			ctx.beginPath();
 			ctx.moveTo(x, bbox.top);
 			ctx.lineTo(x, bbox.top + bbox.height);
@@ -507,33 +547,43 @@ class Plot {
 		const { ctx, bbox } = u, dpr = devicePixelRatio;
 		ctx.save();
 		ctx.font = `${11 * dpr}px system-ui, sans-serif`;
-		for (const c of this.lines) {
-			const real = u.valToPos(c.at, "y", true), failed = c.verdict === "failed";
+		const where = this.lines.map((c) => u.valToPos(c.at, "y", true)), labels = [];
+		const inside = (y) => y >= bbox.top && y <= bbox.top + bbox.height;
+		/* all lines, and then all words: no line goes through a word */
+		ctx.lineWidth = 1.2 * dpr;
+		ctx.setLineDash([5 * dpr, 4 * dpr]);
+		this.lines.forEach((c, i) => {
+			if (!inside(where[i])) return;
+			ctx.strokeStyle = css(c.verdict === "failed" ? "--bad" : "--muted");
+			ctx.beginPath();
+			ctx.moveTo(bbox.left, where[i]);
+			ctx.lineTo(bbox.left + bbox.width, where[i]);
+			ctx.stroke();
+		});
+		ctx.setLineDash([]);
+		this.lines.forEach((c, i) => {
+			const real = where[i], failed = c.verdict === "failed";
 			const outside = real < bbox.top ? "↑" : real > bbox.top + bbox.height ? "↓" : "";
 			const y = Math.max(bbox.top, Math.min(bbox.top + bbox.height, real));
-			ctx.strokeStyle = ctx.fillStyle = css(failed ? "--bad" : "--muted");
-			ctx.lineWidth = 1.2 * dpr;
-			ctx.setLineDash([5 * dpr, 4 * dpr]);
-			if (!outside) {
-				ctx.beginPath();
-				ctx.moveTo(bbox.left, y);
-				ctx.lineTo(bbox.left + bbox.width, y);
-				ctx.stroke();
-			}
+			ctx.fillStyle = css(failed ? "--bad" : "--muted");
 			const what = this.chart.series.length > 1 ? c.metric.replace(/_/g, " ") + " " : "";
 			const text = "fails if " + what + c.op + " " + Format.value(c.at, this.chart.unit) + (outside && " " + outside);
 			const left = !outside && this.quietSide(c) === "left";
 			ctx.textAlign = left ? "left" : "right";
 			ctx.textBaseline = y - bbox.top > 18 * dpr ? "bottom" : "top";
-			const x = left ? bbox.left + 6 * dpr : bbox.left + bbox.width - 4 * dpr, ty = y + (ctx.textBaseline === "bottom" ? -3 : 4) * dpr;
+			const x = left ? bbox.left + 6 * dpr : bbox.left + bbox.width - 4 * dpr;
+			let ty = y + (ctx.textBaseline === "bottom" ? -3 : 4) * dpr;
+			/* where the text is, whatever its baseline; not on another one */
+			const middle = () => ty + (ctx.textBaseline === "bottom" ? -6 : 6) * dpr;
+			while (labels.some((l) => l.left === left && Math.abs(l.y - middle()) < 13 * dpr)) ty += 13 * dpr;
+			labels.push({ left, y: middle() });
 			/* a halo keeps it legible on top of lines */
-			ctx.setLineDash([]);
 			ctx.strokeStyle = css("--card");
-			ctx.lineWidth = 4 * dpr;
+			ctx.lineWidth = 6 * dpr;
 			ctx.lineJoin = "round";
 			ctx.strokeText(text, x, ty);
 			ctx.fillText(text, x, ty);
-		}
+		});
 		ctx.restore();
 	}
 }

@@ -315,6 +315,43 @@ static void page_holds_the_series(void **state)
 	json_decref(data);
 }
 
+/* A judged total is shown as it is, its limit is none of a rate; losses are told on top. */
+static void totals_and_losses(void **state)
+{
+	_cleanup_free_ char *dir = fresh_dir("losses"), *text = NULL;
+	_cleanup_(mp_run_done) struct mp_run r = make_run(dir, 1);
+	const json_t *cols;
+	const char *told;
+	json_t *data;
+
+	(void)state;
+	r.suites[0] = suite("lossy", MP_PASSED, NULL);
+	r.suites[0].dir = strdup(dir);
+	add_case(&r.suites[0], "jvm_gc_seconds", MP_PASSED, NULL);
+	put_file(dir, "metrics.csv",
+		 "ts,jvm_gc_seconds,frontend_cpu_user_time,monitor_cpu_time,monitor_drops,"
+		 "monitor_dropped_lines\n1700000000,1,1,1,0,0\n1700000001,3,3,1.01,4,1\n");
+	assert_int_equal(mp_results_load_series(&r.suites[0], NULL), 0);
+	assert_int_equal(mp_report_html(&r, NULL), 0);
+	text = get_file(dir, "junit.html");
+	told = strstr(text, "is not whole: 4 kernel events lost, 1 line not sent");
+	assert_true(told && told < strstr(text, "id=\"suites\""));
+	data = page_data(text);
+	cols = json_object_get(
+		json_object_get(json_array_get(json_object_get(data, "suites"), 0), "metrics"),
+		"cols");
+	assert_true(json_is_integer(json_object_get(json_array_get(cols, 0), "total")));
+	assert_double_equal(
+		json_number_value(json_array_get(json_object_get(json_array_get(cols, 0), "v"), 1)),
+		3, 0);
+	/* 2 s of CPU in one second, in ms */
+	assert_string_equal(json_string_value(json_object_get(json_array_get(cols, 1), "u")), "ms");
+	assert_double_equal(
+		json_number_value(json_array_get(json_object_get(json_array_get(cols, 1), "v"), 1)),
+		2000, 0);
+	json_decref(data);
+}
+
 static void table_fits_its_width(void **state)
 {
 	_cleanup_(mp_run_done) struct mp_run r = sample_run("/tmp/x");
@@ -362,6 +399,7 @@ int main(void)
 		cmocka_unit_test(page_is_safe),
 		cmocka_unit_test(page_makes_no_request),
 		cmocka_unit_test(page_holds_the_series),
+		cmocka_unit_test(totals_and_losses),
 		cmocka_unit_test(table_fits_its_width),
 		cmocka_unit_test(folder_that_cannot_be_written),
 	};
