@@ -21,7 +21,7 @@ typedef int mp_iter_not_built;
 #include "mmsperf.skel.h"
 
 #define MAX_PASSES       8                     /* of one adoption; 2 is usual */
-#define FREE_WITHIN_NS   (3 * MP_NSEC_PER_SEC) /* after exit; a grace period takes 10-100 ms */
+#define FREE_WITHIN_NS   (15 * MP_NSEC_PER_SEC) /* after exit; a grace period takes 0.01-3 s */
 #define LOAD_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
 #define STORE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
@@ -106,14 +106,24 @@ static void copy_rec(const struct mp_rec *from, struct mp_rec *to)
 	to->state = state;
 }
 
+/*
+ * The record's own word is not enough: a pass that had the task in hand while it was freed wrote
+ * over the end, and a hook that has written the end may not have let go of the slot, which then must
+ * not be given to somebody else.
+ */
+static bool is_through(const struct mp_bpf *b, uint32_t slot)
+{
+	return LOAD_ONCE(b->skel->bss->mp_state[slot]) == MP_SLOT_DONE &&
+	       slot_of_pid(b, b->slots[slot].tgid) != slot;
+}
+
 static void take_rec(struct mp_bpf *b, uint32_t slot)
 {
 	struct mp_rec *out = &b->out[slot], now;
 
 	copy_rec(&b->recs[slot], &now);
-	/* The pass had the task in hand while it was freed, and wrote over the end. */
-	if (now.state == MP_REC_LIVE && LOAD_ONCE(b->skel->bss->mp_state[slot]) == MP_SLOT_DONE)
-		now.state = MP_REC_ENDED;
+	if (now.state != MP_REC_FREE)
+		now.state = is_through(b, slot) ? MP_REC_ENDED : MP_REC_LIVE;
 	/* Not read yet: forked while the pass was beyond its pid. It comes with the next tick. */
 	if (now.state == MP_REC_FREE || now.start_ns != b->slots[slot].start_ns) {
 		out->state = MP_REC_FREE;
