@@ -187,39 +187,6 @@ int mp_report_comparison_json(const struct mp_comparison *c, FILE *out)
 
 /* --- table ----------------------------------------------------------------------------------- */
 
-static int columns(const char *s)
-{
-	int n = 0;
-
-	for (; *s; s++)
-		n += ((unsigned char)*s & 0xc0) != 0x80;
-	return n;
-}
-
-/* Text in exactly n columns; cut in its middle, as both ends of a metric's name matter. */
-static void put_cell(const char *s, int n, bool right, FILE *out)
-{
-	_cleanup_free_ char *clean = mp_text_clean(s ? s : "", true);
-	const char *p = clean ? clean : "";
-	int len = columns(p), i = 0, head = len > n ? n / 2 : n, skip = len - (n - head - 1);
-
-	if (len <= n && right)
-		fprintf(out, "%*s", n - len, "");
-	for (; *p; p++) {
-		bool first = ((unsigned char)*p & 0xc0) != 0x80;
-
-		i += first;
-		if (len > n && i > head && i <= skip) {
-			if (i == head + 1 && first)
-				fputc('~', out);
-			continue;
-		}
-		fputc(*p == '\n' || *p == '\t' ? ' ' : *p, out);
-	}
-	if (len <= n && !right)
-		fprintf(out, "%*s", n - len, "");
-}
-
 static const char *colour_of(enum mp_cmp_result r)
 {
 	switch (r) {
@@ -272,13 +239,13 @@ static void put_row(const struct mp_cmp_row *r, bool judged, bool colour, FILE *
 	char a[48], b[48], e[32];
 
 	fputs("  ", out);
-	put_cell(name, 31, false, out);
+	mp_console_cell(name, 31, false, out);
 	fputs(" ", out);
-	put_cell(mp_cmp_value(a, sizeof(a), &r->m, r->a), 8, true, out);
+	mp_console_cell(mp_cmp_value(a, sizeof(a), &r->m, r->a), 8, true, out);
 	fputs(" ", out);
-	put_cell(mp_cmp_value(b, sizeof(b), &r->m, r->b), 8, true, out);
+	mp_console_cell(mp_cmp_value(b, sizeof(b), &r->m, r->b), 8, true, out);
 	fputs(" ", out);
-	put_cell(mp_cmp_effect(e, sizeof(e), r->effect), 8, true, out);
+	mp_console_cell(mp_cmp_effect(e, sizeof(e), r->effect), 8, true, out);
 	fputs(" ", out);
 	put_outcome(r, judged, colour, out);
 }

@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <wchar.h>
 
-#define WIDTH MP_CONSOLE_WIDTH
+#define WIDTH        MP_CONSOLE_WIDTH
+#define NAME_COLUMNS 42
 
 static const char *const colours[_MP_VERDICT_MAX] = {
 	[MP_PASSED] = "\033[32m",
@@ -36,69 +36,121 @@ bool mp_console_colour(FILE *out)
 	return isatty(fileno(out)) && term && strcmp(term, "dumb");
 }
 
-/* s cut to n columns, with a final '~' where something is missing. One byte is one column but for
- * the rest of a UTF-8 sequence, which has none. */
-static void cut(char *buf, size_t size, const char *s, int n)
+/* Bytes of s that fit into n columns; *ret_columns: how many they take. */
+static size_t fitting(const char *s, int n, int *ret_columns)
 {
-	_cleanup_free_ char *clean = mp_text_clean(s ? s : "", true);
-	size_t len = 0;
-	int columns = 0;
+	size_t at = 0;
+	int used = 0, w;
 
-	for (const char *p = clean ? clean : ""; *p && len + 8 < size; p++) {
-		bool first = ((unsigned char)*p & 0xc0) != 0x80;
+	while (s[at]) {
+		size_t len = mp_text_step(s + at, &w);
 
-		if (first && columns == n) {
-			while (len > 0 && ((unsigned char)buf[len - 1] & 0xc0) == 0x80)
-				len--;
-			buf[len - 1] = '~';
+		if (used + w > n)
 			break;
-		}
-		columns += first;
-		buf[len++] = *p == '\n' || *p == '\t' ? ' ' : *p;
+		used += w;
+		at += len;
 	}
-	for (; columns < n && len + 1 < size; columns++)
-		buf[len++] = ' ';
-	buf[len] = '\0';
+	*ret_columns = used;
+	return at;
 }
 
-static void put_ms(char *buf, size_t size, double s)
+void mp_console_cell(const char *s, int n, bool right, FILE *out)
+{
+	_cleanup_free_ char *clean = mp_text_clean(s ? s : "", true);
+	char *p = clean ? clean : (char[]){""}, *tail;
+	int len = mp_text_columns(p), head, w;
+	size_t bytes;
+
+	for (char *c = p; *c; c++)
+		if (*c == '\n' || *c == '\t')
+			*c = ' ';
+	if (len <= n) {
+		fprintf(out, "%*s%s%*s", right ? n - len : 0, "", p, right ? 0 : n - len, "");
+		return;
+	}
+	bytes = fitting(p, n / 2, &head);
+	tail = p + bytes;
+	for (len -= head; len > n - head - 1; len -= w)
+		tail += mp_text_step(tail, &w);
+	fprintf(out, "%.*s~%s%*s", (int)bytes, p, tail, n - head - 1 - len, "");
+}
+
+/* The columns of numbers are narrow: what is large is said in larger units, never cut. */
+static void put_seconds(char *buf, size_t size, double s)
 {
 	if (!isfinite(s))
 		(void)snprintf(buf, size, "-");
 	else if (s < 0.9995)
 		(void)snprintf(buf, size, "%.0fms", s * 1000);
-	else
+	else if (s < 99.95)
 		(void)snprintf(buf, size, "%.1fs", s);
+	else if (s < 9999.5)
+		(void)snprintf(buf, size, "%.0fs", s);
+	else
+		(void)snprintf(buf, size, "%.0fh", fmin(s / 3600, 9999));
+}
+
+static void put_duration(char *buf, size_t size, double s)
+{
+	if (s < 36000)
+		(void)mp_format_elapsed(buf, size, s);
+	else if (s < 360000)
+		(void)snprintf(buf, size, "%dh%02dm", (int)(s / 3600), (int)(s / 60) % 60);
+	else
+		(void)snprintf(buf, size, "%.0fd%02dh", fmin(s / 86400, 999), (int)(fmod(s, 86400) / 3600));
+}
+
+static void put_number(char *buf, size_t size, double v, bool fraction)
+{
+	if (!isfinite(v))
+		(void)snprintf(buf, size, "-");
+	else if (v < 99.95)
+		(void)snprintf(buf, size, fraction ? "%.1f" : "%.0f", v);
+	else if (v < 9999.5)
+		(void)snprintf(buf, size, "%.0f", v);
+	else if (v < 999500)
+		(void)snprintf(buf, size, "%.0fk", v / 1e3);
+	else
+		(void)snprintf(buf, size, "%.0fM", fmin(v / 1e6, 999));
+}
+
+static void put_share(char *buf, size_t size, const struct mp_label_stats *t)
+{
+	double percent = t && t->samples > 0 ? 100 * t->failed / t->samples : NAN;
+
+	if (!isfinite(percent))
+		(void)snprintf(buf, size, "-");
+	else if (percent > 0 && percent < 0.05)
+		(void)snprintf(buf, size, "<.1%%");
+	else
+		(void)snprintf(buf, size, percent > 0 && percent < 9.95 ? "%.1f%%" : "%.0f%%", percent);
 }
 
 static void put_row(const struct mp_suite_result *s, bool colour, FILE *out)
 {
 	const struct mp_label_stats *t = s->n_labels && !*s->labels[0].label ? s->labels : NULL;
-	char name[160], elapsed[16], p90[16], rate[16] = "-", errors[16] = "-";
+	char elapsed[32], p90[32], rate[32], errors[32], cases[32];
 
-	cut(name, sizeof(name), s->name, 42);
-	put_ms(p90, sizeof(p90), t ? t->p90_s : NAN);
-	if (t && isfinite(t->throughput))
-		(void)snprintf(rate, sizeof(rate), t->throughput < 100 ? "%.1f" : "%.0f",
-			       t->throughput);
-	if (t && t->samples > 0)
-		(void)snprintf(errors, sizeof(errors), t->failed > 0 ? "%.1f%%" : "%.0f%%",
-			       100 * t->failed / t->samples);
-	fprintf(out, "%s%-7s%s %s %4zu %7.7s %5.5s %5.5s %4.4s\n",
-		colour ? colours[s->verdict] : "", mp_verdict_name(s->verdict),
-		colour ? "\033[0m" : "", name, s->n_cases,
-		mp_format_elapsed(elapsed, sizeof(elapsed), s->duration_s), p90, rate, errors);
+	put_number(cases, sizeof(cases), (double)s->n_cases, false);
+	put_duration(elapsed, sizeof(elapsed), s->duration_s);
+	put_seconds(p90, sizeof(p90), t ? t->p90_s : NAN);
+	put_number(rate, sizeof(rate), t ? t->throughput : NAN, true);
+	put_share(errors, sizeof(errors), t);
+	fprintf(out, "%s%-7s%s ", colour ? colours[s->verdict] : "", mp_verdict_name(s->verdict),
+		colour ? "\033[0m" : "");
+	mp_console_cell(s->name, NAME_COLUMNS, false, out);
+	fprintf(out, " %4s %7s %5s %5s %4s\n", cases, elapsed, p90, rate, errors);
 }
 
 void mp_console_wrapped(const char *lead, const char *s, FILE *out)
 {
 	_cleanup_free_ char *clean = mp_text_clean(s ? s : "", true);
-	int indent = (int)strlen(lead), left = WIDTH - indent, column = 0;
+	int indent = (int)strlen(lead), left = WIDTH - indent, column = 0, used;
 
 	fputs(lead, out);
 	for (char *save = NULL, *w = strtok_r(clean ? clean : (char[]){""}, " \n\t", &save); w;
 	     w = strtok_r(NULL, " \n\t", &save)) {
-		int len = (int)strlen(w);
+		int len = mp_text_columns(w);
 
 		if (column && column + 1 + len > left) {
 			fprintf(out, "\n%*s", indent, "");
@@ -107,12 +159,14 @@ void mp_console_wrapped(const char *lead, const char *s, FILE *out)
 		if (column)
 			column += fprintf(out, " ");
 		/* a word longer than a line is a path or a label: cut by columns, not hidden */
-		while (len > left) {
-			fprintf(out, "%.*s\n%*s", left, w, indent, "");
-			w += left;
-			len -= left;
+		for (; len > left; len -= used) {
+			size_t n = fitting(w, left, &used);
+
+			fprintf(out, "%.*s\n%*s", (int)n, w, indent, "");
+			w += n;
 		}
-		column += fprintf(out, "%s", w);
+		fputs(w, out);
+		column += len;
 	}
 	fputs("\n", out);
 }
@@ -143,8 +197,8 @@ void mp_report_console(const struct mp_run *r, FILE *out)
 	char elapsed[32];
 
 	if (r->n_suites)
-		fprintf(out, "%-7s %-42s %4s %7s %5s %5s %4s\n", "verdict", "suite", "case", "time",
-			"p90", "req/s", "err");
+		fprintf(out, "%-7s %-*s %4s %7s %5s %5s %4s\n", "verdict", NAME_COLUMNS, "suite",
+			"case", "time", "p90", "req/s", "err");
 	for (size_t i = 0; i < r->n_suites; i++) {
 		put_row(&r->suites[i], colour, out);
 		n[r->suites[i].verdict]++;

@@ -2,6 +2,7 @@
 /* Cleaning of foreign text. Owns nothing; called by every writer of a run's files. */
 #include "results/text.h"
 
+#include <mmsperf/cleanup.h>
 #include <mmsperf/str.h>
 
 #include <stddef.h>
@@ -60,4 +61,52 @@ char *mp_text_clean(const char *text, bool visible_controls)
 		return NULL;
 	}
 	return b.s;
+}
+
+/* Blocks, coarser than Unicode's tables (EastAsianWidth.txt, W and F; emoji) and the same for every
+ * locale, as wcwidth() is not: a column too many in a rare block costs a blank. */
+static int columns_of(uint32_t cp)
+{
+	static const struct {
+		uint32_t from, to;
+		int columns;
+	} blocks[] = {
+		{0x00, 0x1f, 0},     {0x7f, 0x9f, 0},       {0x300, 0x36f, 0},
+		{0x483, 0x489, 0},   {0x591, 0x5bd, 0},     {0x610, 0x61a, 0},
+		{0x64b, 0x65f, 0},   {0x1100, 0x115f, 2},   {0x1ab0, 0x1aff, 0},
+		{0x1dc0, 0x1dff, 0}, {0x200b, 0x200f, 0},   {0x2028, 0x202e, 0},
+		{0x2060, 0x206f, 0}, {0x20d0, 0x20ff, 0},   {0x2e80, 0x303e, 2},
+		{0x3041, 0xa4cf, 2}, {0xa960, 0xa97f, 2},   {0xac00, 0xd7a3, 2},
+		{0xf900, 0xfaff, 2}, {0xfe00, 0xfe0f, 0},   {0xfe20, 0xfe2f, 0},
+		{0xfe30, 0xfe6f, 2}, {0xfeff, 0xfeff, 0},   {0xff00, 0xff60, 2},
+		{0xffe0, 0xffe6, 2}, {0x1f300, 0x1f64f, 2}, {0x1f680, 0x1f6ff, 2},
+		{0x1f900, 0x1f9ff, 2}, {0x20000, 0x3fffd, 2}, {0xe0000, 0xe0fff, 0},
+	};
+
+	if (cp == '\t' || cp == '\n') /* tables print a blank for them */
+		return 1;
+	for (size_t i = 0; i < ARRAY_SIZE(blocks) && cp >= blocks[i].from; i++)
+		if (cp <= blocks[i].to)
+			return blocks[i].columns;
+	return 1;
+}
+
+size_t mp_text_step(const char *s, int *ret_columns)
+{
+	uint32_t cp = 0;
+	size_t n = sequence((const unsigned char *)s, &cp);
+
+	*ret_columns = n ? columns_of(cp) : 1;
+	return n ? n : 1;
+}
+
+int mp_text_columns(const char *s)
+{
+	int n = 0, w;
+
+	while (*s) {
+		s += mp_text_step(s, &w);
+		n += w;
+	}
+	return n;
 }

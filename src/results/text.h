@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /*
  * A copy the caller frees (NULL: out of memory): valid UTF-8, what is none becomes U+FFFD. With
@@ -10,3 +11,9 @@
  * points XML forbids become \xNN or U+FFFD, since XML 1.0 cannot hold them even as references.
  */
 char *mp_text_clean(const char *s, bool visible_controls);
+/* Bytes of the character that s begins with (at least 1 before the end), and the columns it takes
+ * on a terminal: 0 for combining marks and controls (1 for TAB and newline, which tables print as a
+ * blank), 2 for wide ones (CJK, emoji), else 1. */
+size_t mp_text_step(const char *s, int *ret_columns);
+/* Columns of all of s. */
+int mp_text_columns(const char *s);

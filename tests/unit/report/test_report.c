@@ -4,6 +4,8 @@
 
 #include <mmsperf/report.h>
 
+#include "results/text.h"
+
 #include <jansson.h>
 #include <libxml/parser.h>
 #include <libxml/xmlschemas.h>
@@ -352,32 +354,75 @@ static void totals_and_losses(void **state)
 	json_decref(data);
 }
 
+/* The table of r, which is checked to fit; the caller frees it. */
+static char *table_of(const struct mp_run *r)
+{
+	char *text = NULL, *copy, *save = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	assert_non_null(out);
+	mp_report_console(r, out);
+	assert_int_equal(fclose(out), 0);
+	copy = strdup(text);
+	for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		if (mp_text_columns(line) > 80)
+			fail_msg("more than 80 columns: %s", line);
+	free(copy);
+	return text;
+}
+
 static void table_fits_its_width(void **state)
 {
 	_cleanup_(mp_run_done) struct mp_run r = sample_run("/tmp/x");
-	_cleanup_free_ char *text = NULL;
-	size_t len = 0;
-	FILE *out = open_memstream(&text, &len);
-	int column = 0, lines = 0;
+	_cleanup_free_ char *text = table_of(&r);
 
 	(void)state;
-	assert_non_null(out);
-	mp_report_console(&r, out);
-	assert_int_equal(fclose(out), 0);
-	for (const char *p = text; *p; p++) {
-		if (*p == '\n') {
-			column = 0;
-			lines++;
-			continue;
-		}
-		column += ((unsigned char)*p & 0xc0) != 0x80;
-		if (column > 80)
-			fail_msg("line %d has more than 80 columns:\n%s", lines + 1, text);
-	}
 	assert_null(strchr(text, '\x1b')); /* no terminal: no colours, and none from a name */
 	assert_non_null(strstr(text, "observed 7"));
 	assert_non_null(strstr(text, "bzt could not be started"));
 	assert_non_null(strstr(text, "5 suites, 1 passed, 1 skipped, 2 failed, 1 in error"));
+}
+
+#define WIDE10 "推理服务器性能回归测"
+
+static void long_names_and_numbers_fit(void **state)
+{
+	static const struct {
+		double duration_s, p90_s, throughput, failed;
+		const char *name, *row;
+	} rows[] = {
+		{35999, 0.9994, 99.94, 1, WIDE10 WIDE10 WIDE10,
+		 WIDE10 "~" WIDE10 "     1 9:59:59 999ms  99.9 0.1%\n"},
+		{36000, 0.9996, 99.96, 0.1, "short", "   1  10h00m  1.0s   100 <.1%\n"},
+		{359999, 99.96, 9999.4, 99.6, "short", "   1  99h59m  100s  9999  10%\n"},
+		{8640000, 123456, 123456, 1000, "short", "   1 100d00h   34h  123k 100%\n"},
+		{1e12, 1e12, 1e12, 10, "short", "   1 999d10h 9999h  999M   1%\n"},
+		{0.5, NAN, NAN, 996, "a/very/long/path/to/a/suite/of/a/matrix[workers=16,concurrency=128]",
+		 "a/very/long/path/to/a~6,concurrency=128]     1"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(mp_run_done) struct mp_run r = make_run("/tmp/x", 1);
+		_cleanup_free_ char *text = NULL;
+		struct mp_suite_result *s = &r.suites[0];
+
+		*s = suite(rows[i].name, MP_FAILED, WIDE10 WIDE10 WIDE10 WIDE10 WIDE10 WIDE10);
+		add_case(s, WIDE10 "/" WIDE10 WIDE10 WIDE10 WIDE10 WIDE10, MP_FAILED,
+			 "a_very_long_metric_name_that_has_no_blank_in_it_and_goes_on_and_on_until_the_line_is_full_and_more");
+		s->duration_s = r.duration_s = rows[i].duration_s;
+		s->labels = calloc(1, sizeof(*s->labels));
+		s->n_labels = 1;
+		s->labels[0] = (struct mp_label_stats){.label = strdup(""),
+						       .samples = 1000,
+						       .failed = rows[i].failed,
+						       .throughput = rows[i].throughput,
+						       .p90_s = rows[i].p90_s};
+		text = table_of(&r);
+		if (!strstr(text, rows[i].row))
+			fail_msg("row %zu: no '%s' in\n%s", i, rows[i].row, text);
+	}
 }
 
 static void folder_that_cannot_be_written(void **state)
@@ -401,6 +446,7 @@ int main(void)
 		cmocka_unit_test(page_holds_the_series),
 		cmocka_unit_test(totals_and_losses),
 		cmocka_unit_test(table_fits_its_width),
+		cmocka_unit_test(long_names_and_numbers_fit),
 		cmocka_unit_test(folder_that_cannot_be_written),
 	};
 
