@@ -136,8 +136,9 @@ const char *mp_cmp_value(char *buf, size_t size, const struct mp_measure *m, dou
 const char *mp_cmp_effect(char *buf, size_t size, double effect); /* "+4.8 %" */
 
 /*
- * The newest passing run of head's environment and machine in out that has a suite of head's: what
- * "baseline" means. Its series are not loaded. -ENOENT: there is none.
+ * The newest passing run of head's environment and machine in out that has a suite of head's and
+ * held its loads as long (--quick or not): what "baseline" means. For a stored head only older runs
+ * count. Its series are not loaded. -ENOENT: there is none.
  */
 int mp_baseline_find(const char *out, const struct mp_run *head, struct mp_run **ret_run);
 

@@ -169,11 +169,13 @@ struct mp_run {
 	char *out; /* --artifacts-dir, absolute */
 	char *env, *commit;
 	double started_s, duration_s;
+	double hold_cap_s; /* --quick: no load was held longer; 0: as long as the suites say */
 	enum mp_verdict verdict;
 	int exit_code;
 	bool stopped;     /* by hand */
 	bool unfinished;  /* read from a run that never reached mp_store_publish() */
 	bool foreign;     /* made from a folder bzt left, without run.json */
+	bool stored;      /* read from its folder: runs made later may lie beside it */
 	char *server;     /* one line: what was measured */
 	char *comparison; /* one line: how it compares with the baseline; NULL: it was not */
 	enum mp_verdict comparison_verdict; /* of its rules; MP_SKIPPED: none was judged */

@@ -47,6 +47,7 @@ struct mp_run_row {
 	char *id;                                                   /* folder's name in OUT */
 	char *env, *commit, *verdict, *fingerprint, *server, *tags; /* tags: "a b" */
 	double started_s, duration_s;
+	double hold_cap_s; /* of a --quick run; else 0 */
 	int exit_code;
 	bool unfinished;
 	int suites, suites_passed, suites_bad, cases, cases_bad;

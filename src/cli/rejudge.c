@@ -65,6 +65,7 @@ static int begin(const struct mp_run *from, const char *dir, size_t n, struct mp
 				mp_verdict_name(from->verdict));
 	run->started_s = from->started_s;
 	run->duration_s = from->duration_s;
+	run->hold_cap_s = from->hold_cap_s;
 	run->suites = calloc(n, sizeof(*run->suites));
 	return failed || !run->note || !run->suites ? -ENOMEM : 0;
 }

@@ -21,14 +21,14 @@
 
 #define MAY_STILL_RUN_S (24 * 3600.0) /* saved after every suite; no suite is longer */
 
-/* First passing run of this environment in a list that begins with the newest one. */
+/* First passing run of this environment and length in a list that begins with the newest one. */
 static bool is_reference(const struct mp_run_list *all, const struct mp_run_row *r)
 {
 	for (size_t i = 0; i < all->n; i++) {
 		const struct mp_run_row *o = &all->v[i];
 
 		if (!o->unfinished && !strcmp(o->verdict, "passed") && !strcmp(o->env, r->env) &&
-		    !strcmp(o->fingerprint, r->fingerprint))
+		    !strcmp(o->fingerprint, r->fingerprint) && o->hold_cap_s == r->hold_cap_s)
 			return !strcmp(o->id, r->id);
 	}
 	return false;

@@ -14,6 +14,7 @@
 
 #define NARROW    80
 #define WIDE      120
+#define QUICK     " (quick)"
 #define KEEP_TAIL 22 /* of a name that does not fit: commit's end and epoch tell runs apart */
 
 static int width_of_output(void)
@@ -102,6 +103,10 @@ static void print_row(const struct mp_run_row *r, int width)
 	used = (int)b.len;
 	put_name(&b, r->id, width - used);
 	used += length(b.s + used);
+	if (r->hold_cap_s > 0 && used + (int)strlen(QUICK) <= width) {
+		mp_buf_puts(&b, QUICK);
+		used += (int)strlen(QUICK);
+	}
 	put_tags(&b, r->tags, width - used);
 	printf("%s\n", b.s ? b.s : "");
 }
@@ -116,14 +121,14 @@ static json_t *row_to_json(const struct mp_run_row *r)
 		(void)json_array_append_new(tags, json_stringn(p, n));
 		p += n;
 	}
-	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:f, s:f, s:i, s:i, s:i, s:i, s:i, "
-			 "s:i, s:o}",
+	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:s, s:s, s:f, s:f, s:i, s:i, s:i, s:i, "
+			 "s:i, s:i, s:o}",
 			 "id", r->id, "env", r->env, "commit", r->commit, "verdict", r->verdict,
-			 "unfinished", r->unfinished, "fingerprint", r->fingerprint, "server",
-			 r->server, "started", r->started_s, "duration", r->duration_s, "exit_code",
-			 r->exit_code, "suites", r->suites, "suites_passed", r->suites_passed,
-			 "suites_failed", r->suites_bad, "cases", r->cases, "cases_failed",
-			 r->cases_bad, "tags", tags);
+			 "unfinished", r->unfinished, "quick", r->hold_cap_s > 0, "fingerprint",
+			 r->fingerprint, "server", r->server, "started", r->started_s, "duration",
+			 r->duration_s, "exit_code", r->exit_code, "suites", r->suites,
+			 "suites_passed", r->suites_passed, "suites_failed", r->suites_bad, "cases",
+			 r->cases, "cases_failed", r->cases_bad, "tags", tags);
 }
 
 static void print_json(const struct mp_run_list *l)

@@ -97,7 +97,8 @@ static void put_duration(char *buf, size_t size, double s)
 	else if (s < 360000)
 		(void)snprintf(buf, size, "%dh%02dm", (int)(s / 3600), (int)(s / 60) % 60);
 	else
-		(void)snprintf(buf, size, "%.0fd%02dh", fmin(s / 86400, 999), (int)(fmod(s, 86400) / 3600));
+		(void)snprintf(buf, size, "%.0fd%02dh", fmin(s / 86400, 999),
+			       (int)(fmod(s, 86400) / 3600));
 }
 
 static void put_number(char *buf, size_t size, double v, bool fraction)
@@ -123,7 +124,8 @@ static void put_share(char *buf, size_t size, const struct mp_label_stats *t)
 	else if (percent > 0 && percent < 0.05)
 		(void)snprintf(buf, size, "<.1%%");
 	else
-		(void)snprintf(buf, size, percent > 0 && percent < 9.95 ? "%.1f%%" : "%.0f%%", percent);
+		(void)snprintf(buf, size, percent > 0 && percent < 9.95 ? "%.1f%%" : "%.0f%%",
+			       percent);
 }
 
 static void put_row(const struct mp_suite_result *s, bool colour, FILE *out)
@@ -215,6 +217,11 @@ void mp_report_console(const struct mp_run *r, FILE *out)
 				v == MP_ERROR ? "in error" : mp_verdict_name(v));
 	fprintf(out, "; %zu case%s; %s\n", cases, cases == 1 ? "" : "s",
 		mp_format_elapsed(elapsed, sizeof(elapsed), r->duration_s));
+	if (r->hold_cap_s > 0)
+		fprintf(out,
+			"--quick: loads were held for %g s at most; compared with such runs "
+			"only\n",
+			r->hold_cap_s);
 	if (r->note)
 		mp_console_wrapped("", r->note, out);
 	if (r->comparison)

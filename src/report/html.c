@@ -314,6 +314,10 @@ static void write_facts(struct mp_buf *b, const struct mp_run *r, const struct t
 	fact(b, "Started");
 	mp_html_time(b, r->started_s);
 	mp_buf_puts(b, "</dd></div>\n");
+	if (r->hold_cap_s > 0) {
+		fact(b, "Loads held");
+		mp_buf_printf(b, "%g s at most <small>--quick</small></dd></div>\n", r->hold_cap_s);
+	}
 	fact_text(b, "Environment", r->env);
 	fact_text(b, "Commit", r->commit);
 	fact_text(b, "Server", r->server);

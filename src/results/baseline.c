@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The run that a new one is measured against: the newest that passed in the same environment on
+ * The run that another one is measured against: the newest that passed in the same environment on
  * the same machine. Folder names carry environment and time, so that only the few candidates are
- * read, however many runs there are. Owns nothing; called by suite/autocompare.c.
+ * read, however many runs there are. Which one a new run follows is what OUT/latest says, since the
+ * clock may have been set back; the others go by their times. Owns nothing; called by
+ * suite/autocompare.c and suite/simple_judge.c.
  */
 #include <mmsperf/compare.h>
 
@@ -11,8 +13,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Seconds in ENV__COMMIT__EPOCH; 0: another kind of name or another environment. */
 static double epoch_of(const char *name, const char *env)
@@ -102,23 +106,47 @@ static bool serves(const struct mp_run *r, const struct mp_run *head)
 
 	return !r->unfinished && !r->stopped && r->exit_code == 0 && r->verdict < MP_FAILED &&
 	       !strcmp(r->env ? r->env : "", head->env ? head->env : "") &&
-	       !(*id && *own && strcmp(id, own) != 0) && has_suite_of(r, head);
+	       !(*id && *own && strcmp(id, own) != 0) && r->hold_cap_s == head->hold_cap_s &&
+	       has_suite_of(r, head);
+}
+
+/* What OUT/latest points to goes to the front. */
+static void published_first(const char *out, struct candidate *v, size_t n)
+{
+	_cleanup_free_ char *link = mp_path_join(out, "latest");
+	char latest[NAME_MAX + 1];
+	ssize_t len = link ? readlink(link, latest, sizeof(latest) - 1) : -1;
+
+	latest[len > 0 ? len : 0] = '\0';
+	for (size_t i = 0; i < n; i++) {
+		struct candidate c = v[i];
+
+		if (strcmp(c.name, latest) != 0)
+			continue;
+		memmove(v + 1, v, i * sizeof(*v));
+		v[0] = c;
+		return;
+	}
 }
 
 int mp_baseline_find(const char *out, const struct mp_run *head, struct mp_run **ret_run)
 {
 	const char *slash = strrchr(head->dir, '/'), *own = slash ? slash + 1 : head->dir;
+	double before = head->stored ? epoch_of(own, head->env ? head->env : "") : 0;
 	struct candidate *v = NULL;
 	size_t n = 0;
 	int r = list(out, head->env ? head->env : "", &v, &n);
 
 	if (r < 0)
 		return r;
+	published_first(out, v, n);
 	r = -ENOENT;
 	for (size_t i = 0; i < n && r == -ENOENT; i++) {
 		_cleanup_free_ char *dir = mp_path_join(out, v[i].name);
 		_cleanup_run_ struct mp_run *run = NULL;
 
+		if (before > 0 && v[i].epoch >= before)
+			continue;
 		if (!dir)
 			r = -ENOMEM;
 		/* an unreadable run is no baseline; the next older one may be */

@@ -403,6 +403,10 @@ static int check_environment(struct mp_comparison *c, const struct mp_run *first
 					    *env0 ? env0 : "unknown", *env ? env : "unknown");
 	else if (*id && *id0 && strcmp(id, id0) != 0)
 		c->not_judged = mp_asprintf("the machines differ (%s)", diff);
+	else if (first->hold_cap_s != r->hold_cap_s)
+		c->not_judged = mp_asprintf("their loads were held for other times (--quick: %g s "
+					    "at most)",
+					    fmax(first->hold_cap_s, r->hold_cap_s));
 	else if (*diff && !c->remark)
 		c->remark = strdup(diff);
 	else

@@ -77,6 +77,7 @@ static int add_row(sqlite3_stmt *s, struct mp_run_list *l)
 		.suites_bad = sqlite3_column_int(s, 13),
 		.cases = sqlite3_column_int(s, 14),
 		.cases_bad = sqlite3_column_int(s, 15),
+		.hold_cap_s = sqlite3_column_double(s, 16),
 	};
 	return r->id && r->env && r->commit && r->verdict && r->fingerprint && r->server && r->tags
 		       ? 0

@@ -6,13 +6,14 @@
  */
 #pragma once
 
-#define MP_INDEX_SCHEMA 1
+#define MP_INDEX_SCHEMA 2
 
 static const char sql_tables[] =
 	/* id: the folder's name; mtime_ns, size, inode: run.json as it was read */
 	"CREATE TABLE runs(no INTEGER PRIMARY KEY, id TEXT NOT NULL, env TEXT NOT NULL,"
 	" commit_id TEXT NOT NULL, started REAL, duration REAL, verdict TEXT NOT NULL,"
-	" exit_code INTEGER, stopped INTEGER, unfinished INTEGER, server TEXT, fingerprint TEXT,"
+	" hold_cap REAL, exit_code INTEGER, stopped INTEGER, unfinished INTEGER, server TEXT,"
+	" fingerprint TEXT,"
 	" tags TEXT, suites INTEGER, suites_passed INTEGER, suites_bad INTEGER, cases INTEGER,"
 	" cases_bad INTEGER, mtime_ns INTEGER, size INTEGER, inode INTEGER);"
 	/* the fingerprint's fields as they stand in run.json */
@@ -50,9 +51,9 @@ static const char *const sql_forget[] = {
 };
 
 static const char sql_add_run[] =
-	"INSERT INTO runs(id, env, commit_id, started, duration, verdict, exit_code, stopped,"
-	" unfinished, server, fingerprint, tags, suites, suites_passed, suites_bad, cases, cases_bad,"
-	" mtime_ns, size, inode) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+	"INSERT INTO runs(id, env, commit_id, started, duration, verdict, hold_cap, exit_code,"
+	" stopped, unfinished, server, fingerprint, tags, suites, suites_passed, suites_bad, cases,"
+	" cases_bad, mtime_ns, size, inode) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 static const char sql_add_environment[] = "INSERT INTO environments VALUES(?,?,?)";
 static const char sql_add_suite[] = "INSERT INTO suites VALUES(?,?,?,?,?,?,?)";
 static const char sql_add_case[] = "INSERT INTO cases VALUES(?,?,?,?,?,?,?,?,?,?,?)";
@@ -77,8 +78,8 @@ static const char sql_add_fault[] = "INSERT INTO faults VALUES(?,?,?,?,?)";
 
 static const char sql_list[] =
 	"SELECT id, env, commit_id, verdict, fingerprint, server, tags, started, duration, exit_code,"
-	" unfinished, suites, suites_passed, suites_bad, cases, cases_bad FROM runs WHERE" SQL_FILTER
-	" ORDER BY started DESC, no DESC LIMIT ?8";
+	" unfinished, suites, suites_passed, suites_bad, cases, cases_bad, hold_cap FROM runs"
+	" WHERE" SQL_FILTER " ORDER BY started DESC, no DESC LIMIT ?8";
 static const char sql_count[] = "SELECT count(*) FROM runs WHERE" SQL_FILTER;
 /* ?9 suite, ?10 label, ?11 metric of the series */
 static const char sql_history[] =

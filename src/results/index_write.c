@@ -131,6 +131,7 @@ static int add_run(struct mp_index *ix, const char *id, const struct mp_index_st
 	bind_number(s, ++at, r->started_s);
 	bind_number(s, ++at, r->duration_s);
 	bind_text(s, ++at, mp_verdict_name(r->verdict));
+	bind_number(s, ++at, r->hold_cap_s);
 	(void)sqlite3_bind_int(s, ++at, r->exit_code);
 	(void)sqlite3_bind_int(s, ++at, r->stopped);
 	(void)sqlite3_bind_int(s, ++at, r->unfinished);

@@ -99,6 +99,8 @@ int mp_runjson_write(const struct mp_run *r, enum mp_run_state state, struct mp_
 			 r->exit_code, "stopped", r->stopped, "server", text(r->server),
 			 "fingerprint", fingerprint_to_json(&r->fingerprint), "tags", tags,
 			 "suites", suites);
+	if (root && r->hold_cap_s > 0)
+		(void)json_object_set_new(root, "hold_cap", number(r->hold_cap_s));
 	if (root && r->comparison)
 		(void)json_object_set_new(root, "comparison",
 					  json_pack("{s:s, s:o}", "verdict",
@@ -245,6 +247,8 @@ static int run_from_json(const json_t *root, const char *dir, struct mp_run *r)
 	r->comparison_verdict = comparison ? get_verdict(comparison) : MP_PASSED;
 	r->started_s = get_number(root, "started", 0);
 	r->duration_s = get_number(root, "duration", 0);
+	r->hold_cap_s = get_number(root, "hold_cap", 0);
+	r->stored = true;
 	r->verdict = get_verdict(root);
 	r->exit_code = (int)get_number(root, "exit_code", 1);
 	r->stopped = json_is_true(json_object_get(root, "stopped"));

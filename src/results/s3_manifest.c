@@ -166,6 +166,7 @@ static int fill_row(const struct mp_run *r, struct mp_s3_manifest *m)
 		.tags = joined_tags(r),
 		.started_s = r->started_s,
 		.duration_s = r->duration_s,
+		.hold_cap_s = r->hold_cap_s,
 		.exit_code = r->exit_code,
 		.suites = (int)r->n_suites,
 	};
@@ -241,6 +242,8 @@ int mp_s3_manifest_write(const struct mp_s3_manifest *m, char **ret_json)
 		"duration", r->duration_s, "exit_code", r->exit_code, "suites", r->suites,
 		"suites_passed", r->suites_passed, "suites_failed", r->suites_bad, "cases",
 		r->cases, "cases_failed", r->cases_bad, "files", files);
+	if (root && r->hold_cap_s > 0)
+		(void)json_object_set_new(root, "hold_cap", json_real(r->hold_cap_s));
 	text = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) : NULL;
 	json_decref(root);
 	if (!text)
@@ -297,6 +300,7 @@ int mp_s3_manifest_read(const char *json, size_t len, struct mp_s3_manifest *ret
 		.tags = get_text(root, "tags"),
 		.started_s = json_number_value(json_object_get(root, "started")),
 		.duration_s = json_number_value(json_object_get(root, "duration")),
+		.hold_cap_s = json_number_value(json_object_get(root, "hold_cap")),
 		.exit_code = get_int(root, "exit_code"),
 		.suites = get_int(root, "suites"),
 		.suites_passed = get_int(root, "suites_passed"),

@@ -116,9 +116,9 @@ int mp_autocompare(struct mp_run *run, struct mp_diag *d)
 
 	if (r == -ENOENT)
 		return mp_diag_set(d, r, NULL, 0, 0,
-				   "nothing to compare with: no passing run of environment '%s' in "
-				   "'%s' has one of these suites",
-				   run->env, run->out);
+				   "nothing to compare with: no passing %srun of environment '%s' "
+				   "in '%s' has one of these suites",
+				   run->hold_cap_s > 0 ? "--quick " : "", run->env, run->out);
 	if (r < 0)
 		return mp_diag_set(d, r, run->out, 0, 0, "no run to compare with: %s",
 				   strerror(-r));

@@ -80,6 +80,7 @@ static int create_run(struct mp_runner *u, struct mp_diag *d)
 				   strerror(-r));
 	u->run.out = realpath(o->artifacts_dir, NULL);
 	u->run.env = strdup(o->env_name);
+	u->run.hold_cap_s = o->hold_cap_s;
 	if (!u->run.out || !u->run.env)
 		return -ENOMEM;
 	r = mp_store_create(&u->run, d);

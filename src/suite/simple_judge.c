@@ -28,7 +28,9 @@ static int find_baseline(const struct mp_run *run, const struct mp_suite_result 
 	r = run->out ? mp_baseline_find(run->out, &head, ret_run) : -ENOENT;
 	if (r == -ENOMEM)
 		return r;
-	*ret_why = "no earlier run of this suite passed in this environment";
+	*ret_why = run->hold_cap_s > 0
+			   ? "no earlier --quick run of this suite passed in this environment"
+			   : "no earlier run of this suite passed in this environment";
 	for (size_t i = 0; !r && i < (*ret_run)->n_suites; i++) {
 		struct mp_suite_result *s = &(*ret_run)->suites[i];
 

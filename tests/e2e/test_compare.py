@@ -245,6 +245,29 @@ class AfterARun(Case):
         self.run_suite("-v", memory=10, env="other")
         self.assertIn("nothing to compare with", self.stderr)
 
+    def test_quick_runs_are_among_themselves(self):
+        full = self.run_suite(memory=50)
+        quick = self.run_suite("-v", "--quick", memory=90)  # against the full one a rule would break
+        self.assertIn("nothing to compare with: no passing --quick run", self.stderr)
+        self.assertIn("--quick: loads were held for 8 s at most", self.stdout)
+        self.assertIn("<small>--quick</small>", (quick / "junit.html").read_text())
+        again = self.run_suite("--quick", memory=91)
+        self.assertEqual(self.rows(again)["mean_mem"]["run_name2"], quick.name)
+        last = self.run_suite(memory=51)
+        self.assertEqual(self.rows(last)["mean_mem"]["run_name2"], full.name)
+        caps = {r.name: json.loads((r / "run.json").read_text()).get("hold_cap") for r in (full, quick, again, last)}
+        self.assertEqual(list(caps.values()), [None, 8, 8, None])
+        self.expect(0, "not judged: their loads were held for other times (--quick: 8 s at most)",
+                    got=self.call("compare", again.name, "latest"))
+        listed = json.loads(subprocess.run([str(e2e.BINARY), "runs", "-a", str(self.out), "--json"], check=True, text=True,
+                                           stdout=subprocess.PIPE).stdout)["runs"]
+        self.assertEqual({r["id"]: r["quick"] for r in listed}, {name: cap == 8 for name, cap in caps.items()})
+        self.call("runs")
+        self.assertEqual(self.stdout.count(" (quick)"), 2)
+        # pruning keeps the newest of either kind: each is what the next one of its kind is compared with
+        self.expect(0, "2 runs deleted", got=self.call("runs", "--prune", "--keep", "0", "--yes"))
+        self.assertEqual({p.name for p in self.out.glob("ci__*")}, {again.name, last.name})
+
     def test_quiet(self):
         self.run_suite("-q", memory=50)
         self.assertEqual(self.stdout + self.stderr, "")
