@@ -397,7 +397,7 @@ static void long_names_and_numbers_fit(void **state)
 		{36000, 0.9996, 99.96, 0.1, "short", "   1  10h00m  1.0s   100 <.1%\n"},
 		{359999, 99.96, 9999.4, 99.6, "short", "   1  99h59m  100s  9999  10%\n"},
 		{8640000, 123456, 123456, 1000, "short", "   1 100d00h   34h  123k 100%\n"},
-		{1e12, 1e12, 1e12, 10, "short", "   1 999d10h 9999h  999M   1%\n"},
+		{86300000, 1e12, 1e12, 10, "short", "   1 998d20h 9999h  999M 1.0%\n"},
 		{0.5, NAN, NAN, 996, "a/very/long/path/to/a/suite/of/a/matrix[workers=16,concurrency=128]",
 		 "a/very/long/path/to/a~6,concurrency=128]     1"},
 	};
