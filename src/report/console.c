@@ -97,7 +97,7 @@ static void put_duration(char *buf, size_t size, double s)
 	else if (s < 360000)
 		(void)snprintf(buf, size, "%dh%02dm", (int)(s / 3600), (int)(s / 60) % 60);
 	else
-		(void)snprintf(buf, size, "%.0fd%02dh", fmin(s / 86400, 999),
+		(void)snprintf(buf, size, "%.0fd%02dh", floor(fmin(s / 86400, 999)),
 			       (int)(fmod(s, 86400) / 3600));
 }
 
