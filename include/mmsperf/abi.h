@@ -22,7 +22,7 @@ enum mp_rec_valid {
 	MP_HAS_SCHED = 1 << 4,   /* run_delay_ns nvcsw nivcsw minflt majflt */
 	MP_HAS_THREADS = 1 << 5, /* threads_created, threads_ended (needs the lifecycle hooks) */
 	MP_HAS_IOWAIT = 1 << 6,  /* iowait_ns (needs the scheduler group) */
-	MP_HAS_FAULTS = 1 << 7,  /* minflt majflt alone, where the rest of MP_HAS_SCHED is unknown */
+	MP_HAS_FAULTS = 1 << 7, /* minflt majflt alone, where the rest of MP_HAS_SCHED is unknown */
 };
 
 enum mp_rec_state {

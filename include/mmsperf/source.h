@@ -62,7 +62,8 @@ struct mp_source_ops {
 	 * event_fd becomes readable when this turns true.
 	 */
 	bool (*urgent)(struct mp_source *s);
-	/* Optional (NULL: always 0). 0 when everything a tick needs works with present privileges. */
+	/* Optional (NULL: always 0). 0 when everything a tick needs works with present privileges.
+	 */
 	int (*check)(struct mp_source *s);
 	void (*free)(struct mp_source *s);
 };

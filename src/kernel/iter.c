@@ -20,7 +20,7 @@ typedef int mp_iter_not_built;
 
 #include "mmsperf.skel.h"
 
-#define MAX_PASSES       8                     /* of one adoption; 2 is usual */
+#define MAX_PASSES       8                      /* of one adoption; 2 is usual */
 #define FREE_WITHIN_NS   (15 * MP_NSEC_PER_SEC) /* after exit; a grace period takes 0.01-3 s */
 #define LOAD_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
 #define STORE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
@@ -108,8 +108,8 @@ static void copy_rec(const struct mp_rec *from, struct mp_rec *to)
 
 /*
  * The record's own word is not enough: a pass that had the task in hand while it was freed wrote
- * over the end, and a hook that has written the end may not have let go of the slot, which then must
- * not be given to somebody else.
+ * over the end, and a hook that has written the end may not have let go of the slot, which then
+ * must not be given to somebody else.
  */
 static bool is_through(const struct mp_bpf *b, uint32_t slot)
 {

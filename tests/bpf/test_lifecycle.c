@@ -409,7 +409,8 @@ static void test_more_than_slots(void **state)
 		if (made < LIVES && !s->ops->urgent(s))
 			continue;
 		ticks++;
-		(void)s->ops->exec_pids(s, pids, ARRAY_SIZE(pids)); /* notices of a half full table */
+		(void)s->ops->exec_pids(s, pids,
+					ARRAY_SIZE(pids)); /* notices of a half full table */
 		assert_int_equal(s->ops->tick(s, &recs, &n), 0);
 		for (size_t i = 0; i < n; i++)
 			ended += recs[i].state == MP_REC_ENDED;
