@@ -11,6 +11,7 @@
 #include <mmsperf/str.h>
 
 #include "report/console.h"
+#include "results/jsonvalue.h"
 #include "results/text.h"
 
 #include <errno.h>
@@ -111,19 +112,6 @@ int mp_report_comparison_csv(const struct mp_comparison *c, const char *dir, str
 
 /* --- JSON ------------------------------------------------------------------------------------ */
 
-static json_t *text(const char *s)
-{
-	_cleanup_free_ char *clean = s ? mp_text_clean(s, false) : NULL;
-	json_t *j = clean ? json_string(clean) : NULL;
-
-	return j ? j : json_null();
-}
-
-static json_t *number(double v)
-{
-	return isfinite(v) ? json_real(v) : json_null();
-}
-
 static const char *better_name(enum mp_better b)
 {
 	return b == MP_BETTER_LOWER ? "lower" : b == MP_BETTER_HIGHER ? "higher" : "none";
@@ -133,13 +121,14 @@ static json_t *row_to_json(const struct mp_cmp_row *r)
 {
 	return json_pack(
 		"{s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:i, s:i, s:o, s:o, s:o, s:o, s:s, s:o}",
-		"metric", text(r->m.name), "aggregate", mp_agg_name(r->m.agg), "unit",
+		"metric", mp_json_text(r->m.name), "aggregate", mp_agg_name(r->m.agg), "unit",
 		mp_unit_name(r->m.unit), "per", r->m.per ? r->m.per : "", "better",
-		better_name(r->m.better), "a", number(r->a), "b", number(r->b), "runs_a",
-		(int)r->n_a, "runs_b", (int)r->n_b, "effect", number(r->effect), "interval",
-		isfinite(r->low) ? json_pack("[f, f]", r->low, r->high) : json_null(),
-		"percentage_diff", number(r->diff_percent), "expected_diff", number(r->allowed),
-		"result", mp_cmp_name(r->result), "message", text(r->message));
+		better_name(r->m.better), "a", mp_json_number(r->a), "b", mp_json_number(r->b),
+		"runs_a", (int)r->n_a, "runs_b", (int)r->n_b, "effect", mp_json_number(r->effect),
+		"interval", isfinite(r->low) ? json_pack("[f, f]", r->low, r->high) : json_null(),
+		"percentage_diff", mp_json_number(r->diff_percent), "expected_diff",
+		mp_json_number(r->allowed), "result", mp_cmp_name(r->result), "message",
+		mp_json_text(r->message));
 }
 
 static json_t *side_to_json(const struct mp_cmp_side *s)
@@ -148,12 +137,13 @@ static json_t *side_to_json(const struct mp_cmp_side *s)
 
 	for (size_t i = 0; i < s->n; i++)
 		(void)json_array_append_new(
-			runs,
-			json_pack("{s:o, s:o, s:o, s:o, s:s}", "folder", text(s->runs[i]->dir),
-				  "env", text(s->runs[i]->env), "commit", text(s->runs[i]->commit),
-				  "started", number(s->runs[i]->started_s), "verdict",
-				  mp_verdict_name(s->runs[i]->verdict)));
-	return json_pack("{s:o, s:o}", "name", text(s->name), "runs", runs);
+			runs, json_pack("{s:o, s:o, s:o, s:o, s:s}", "folder",
+					mp_json_text(s->runs[i]->dir), "env",
+					mp_json_text(s->runs[i]->env), "commit",
+					mp_json_text(s->runs[i]->commit), "started",
+					mp_json_number(s->runs[i]->started_s), "verdict",
+					mp_verdict_name(s->runs[i]->verdict)));
+	return json_pack("{s:o, s:o}", "name", mp_json_text(s->name), "runs", runs);
 }
 
 int mp_report_comparison_json(const struct mp_comparison *c, FILE *out)
@@ -168,14 +158,15 @@ int mp_report_comparison_json(const struct mp_comparison *c, FILE *out)
 		for (size_t k = 0; k < s->n_rows; k++)
 			(void)json_array_append_new(rows, row_to_json(&s->rows[k]));
 		(void)json_array_append_new(
-			suites, json_pack("{s:o, s:s, s:o, s:o, s:o}", "name", text(s->name),
-					  "result", mp_cmp_name(s->result), "note", text(s->note),
-					  "error", text(s->error), "rows", rows));
+			suites,
+			json_pack("{s:o, s:s, s:o, s:o, s:o}", "name", mp_json_text(s->name),
+				  "result", mp_cmp_name(s->result), "note", mp_json_text(s->note),
+				  "error", mp_json_text(s->error), "rows", rows));
 	}
 	root = json_pack("{s:i, s:o, s:o, s:s, s:o, s:o, s:o}", "schema", 1, "a",
 			 side_to_json(&c->a), "b", side_to_json(&c->b), "verdict",
-			 mp_verdict_name(c->verdict), "not_judged", text(c->not_judged),
-			 "also_different", text(c->remark), "suites", suites);
+			 mp_verdict_name(c->verdict), "not_judged", mp_json_text(c->not_judged),
+			 "also_different", mp_json_text(c->remark), "suites", suites);
 	if (!root)
 		return -ENOMEM;
 	r = json_dumpf(root, out, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) < 0 ? -EIO : 0;

@@ -9,7 +9,7 @@
 #include <mmsperf/fs.h>
 #include <mmsperf/str.h>
 
-#include "results/text.h"
+#include "results/jsonvalue.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -18,19 +18,6 @@
 #include <string.h>
 
 #define MAX_BYTES (256 * 1024 * 1024)
-
-static json_t *text(const char *s)
-{
-	_cleanup_free_ char *clean = s ? mp_text_clean(s, false) : NULL;
-	json_t *j = clean ? json_string(clean) : NULL;
-
-	return j ? j : json_null();
-}
-
-static json_t *number(double v)
-{
-	return isfinite(v) ? json_real(v) : json_null();
-}
 
 /* The part of dir below base, "." for base itself, dir as it is when it lies elsewhere. */
 static const char *below(const char *base, const char *dir)
@@ -49,11 +36,12 @@ static json_t *case_to_json(const struct mp_case *c)
 	char op[2] = {c->op ? c->op : ' ', '\0'};
 
 	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
-			 text(c->name), "verdict", mp_verdict_name(c->verdict), "message",
-			 text(c->message), "time", number(c->time_s), "metric", text(c->metric),
-			 "label", text(c->label), "op", c->op ? text(op) : json_null(), "threshold",
-			 number(c->threshold), "observed", number(c->observed), "from",
-			 number(c->from_s), "to", number(c->to_s));
+			 mp_json_text(c->name), "verdict", mp_verdict_name(c->verdict), "message",
+			 mp_json_text(c->message), "time", mp_json_number(c->time_s), "metric",
+			 mp_json_text(c->metric), "label", mp_json_text(c->label), "op",
+			 c->op ? mp_json_text(op) : json_null(), "threshold",
+			 mp_json_number(c->threshold), "observed", mp_json_number(c->observed),
+			 "from", mp_json_number(c->from_s), "to", mp_json_number(c->to_s));
 }
 
 static json_t *suite_to_json(const struct mp_run *r, const struct mp_suite_result *s)
@@ -62,22 +50,23 @@ static json_t *suite_to_json(const struct mp_run *r, const struct mp_suite_resul
 
 	for (size_t i = 0; i < s->n_cases; i++)
 		(void)json_array_append_new(cases, case_to_json(&s->cases[i]));
-	return json_pack("{s:o, s:o, s:o, s:s, s:o, s:b, s:o, s:o, s:o, s:i, s:o, s:o, s:o}",
-			 "name", text(s->name), "path", text(s->path), "dir",
-			 text(below(r->dir, s->dir)), "verdict", mp_verdict_name(s->verdict),
-			 "reason", text(s->reason), "incomplete", s->incomplete, "started",
-			 number(s->started_s), "duration", number(s->duration_s), "bzt_seconds",
-			 number(s->bzt_s), "bzt_code", s->bzt_code, "rung", text(s->rung),
-			 "rung_why", text(s->rung_why), "cases", cases);
+	return json_pack(
+		"{s:o, s:o, s:o, s:s, s:o, s:b, s:o, s:o, s:o, s:i, s:o, s:o, s:o}", "name",
+		mp_json_text(s->name), "path", mp_json_text(s->path), "dir",
+		mp_json_text(below(r->dir, s->dir)), "verdict", mp_verdict_name(s->verdict),
+		"reason", mp_json_text(s->reason), "incomplete", s->incomplete, "started",
+		mp_json_number(s->started_s), "duration", mp_json_number(s->duration_s),
+		"bzt_seconds", mp_json_number(s->bzt_s), "bzt_code", s->bzt_code, "rung",
+		mp_json_text(s->rung), "rung_why", mp_json_text(s->rung_why), "cases", cases);
 }
 
 static json_t *fingerprint_to_json(const struct mp_fingerprint *fp)
 {
 	json_t *o = json_object();
 
-	(void)json_object_set_new(o, "id", *fp->id ? text(fp->id) : json_null());
+	(void)json_object_set_new(o, "id", *fp->id ? mp_json_text(fp->id) : json_null());
 	for (int f = 0; f < _MP_FP_MAX; f++)
-		(void)json_object_set_new(o, mp_fp_key(f), text(fp->v[f]));
+		(void)json_object_set_new(o, mp_fp_key(f), mp_json_text(fp->v[f]));
 	return o;
 }
 
@@ -90,22 +79,22 @@ int mp_runjson_write(const struct mp_run *r, enum mp_run_state state, struct mp_
 	for (size_t i = 0; i < r->n_suites; i++)
 		(void)json_array_append_new(suites, suite_to_json(r, &r->suites[i]));
 	for (size_t i = 0; i < r->n_tags; i++)
-		(void)json_array_append_new(tags, text(r->tags[i]));
+		(void)json_array_append_new(tags, mp_json_text(r->tags[i]));
 	root = json_pack("{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:i, s:b, s:o, s:o, s:o, s:o}",
 			 "schema", MP_RUN_SCHEMA, "program", "mmsperf-bpf " MP_VERSION, "state",
-			 state == MP_RUN_FINISHED ? "finished" : "running", "env", text(r->env),
-			 "commit", text(r->commit), "started", number(r->started_s), "duration",
-			 number(r->duration_s), "verdict", mp_verdict_name(r->verdict), "exit_code",
-			 r->exit_code, "stopped", r->stopped, "server", text(r->server),
-			 "fingerprint", fingerprint_to_json(&r->fingerprint), "tags", tags,
-			 "suites", suites);
+			 state == MP_RUN_FINISHED ? "finished" : "running", "env",
+			 mp_json_text(r->env), "commit", mp_json_text(r->commit), "started",
+			 mp_json_number(r->started_s), "duration", mp_json_number(r->duration_s),
+			 "verdict", mp_verdict_name(r->verdict), "exit_code", r->exit_code,
+			 "stopped", r->stopped, "server", mp_json_text(r->server), "fingerprint",
+			 fingerprint_to_json(&r->fingerprint), "tags", tags, "suites", suites);
 	if (root && r->hold_cap_s > 0)
-		(void)json_object_set_new(root, "hold_cap", number(r->hold_cap_s));
+		(void)json_object_set_new(root, "hold_cap", mp_json_number(r->hold_cap_s));
 	if (root && r->comparison)
 		(void)json_object_set_new(root, "comparison",
 					  json_pack("{s:s, s:o}", "verdict",
 						    mp_verdict_name(r->comparison_verdict), "text",
-						    text(r->comparison)));
+						    mp_json_text(r->comparison)));
 	out = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) : NULL;
 	json_decref(root);
 	if (!path || !out)

@@ -43,13 +43,21 @@ static int check_keys(const struct mp_yaml *map, const char *const *keys, size_t
 	return 0;
 }
 
-/* In the current folder or beside one of the suite's files, as bzt looks for it. */
-static bool is_there(const struct mp_suite *s, const char *name)
+static bool is_file_or_dir(const char *path)
+{
+	return mp_is_file(path) || mp_is_dir(path);
+}
+
+/*
+ * Where bzt would find name: in the current folder or beside one of the suite's files. A path that
+ * the caller frees; NULL: nowhere.
+ */
+static char *find_beside(const struct mp_suite *s, const char *name, bool (*fits)(const char *path))
 {
 	const char *files[] = {s->path, s->env_path, s->global_path};
 
-	if (mp_is_file(name) || mp_is_dir(name))
-		return true;
+	if (fits(name))
+		return strdup(name);
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		_cleanup_free_ char *dir = files[i] ? strdup(files[i]) : NULL, *path = NULL;
 		char *slash = dir ? strrchr(dir, '/') : NULL;
@@ -58,10 +66,17 @@ static bool is_there(const struct mp_suite *s, const char *name)
 			continue;
 		slash[slash == dir] = '\0';
 		path = mp_path_join(dir, name);
-		if (path && (mp_is_file(path) || mp_is_dir(path)))
-			return true;
+		if (path && fits(path))
+			return TAKE_PTR(path);
 	}
-	return false;
+	return NULL;
+}
+
+static bool is_there(const struct mp_suite *s, const char *name)
+{
+	_cleanup_free_ char *path = find_beside(s, name, is_file_or_dir);
+
+	return path != NULL;
 }
 
 static int check_script(const struct mp_suite *s, const struct mp_plan *p,
@@ -149,27 +164,6 @@ int mp_plan_check_criterion(const struct mp_yaml *y, struct mp_diag *d)
 	return check_keys(y, criterion_keys, ARRAY_SIZE(criterion_keys), "a criterion", d);
 }
 
-/* The file of an included-configs entry, where bzt would find it; NULL: nowhere. */
-static char *find_include(const struct mp_suite *s, const char *name)
-{
-	const char *files[] = {s->path, s->env_path, s->global_path};
-
-	if (mp_is_file(name))
-		return strdup(name);
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		_cleanup_free_ char *dir = files[i] ? strdup(files[i]) : NULL, *path = NULL;
-		char *slash = dir ? strrchr(dir, '/') : NULL;
-
-		if (!slash)
-			continue;
-		slash[slash == dir] = '\0';
-		path = mp_path_join(dir, name);
-		if (path && mp_is_file(path))
-			return TAKE_PTR(path);
-	}
-	return NULL;
-}
-
 static int include(const struct mp_suite *s, struct mp_plan *p, const struct mp_yaml *y,
 		   struct mp_diag *d)
 {
@@ -184,7 +178,7 @@ static int include(const struct mp_suite *s, struct mp_plan *p, const struct mp_
 	for (size_t i = 0; i < ARRAY_SIZE(given); i++)
 		if (given[i] && !strcmp(given[i], y->scalar))
 			return 0; /* bzt has it already, by the very name */
-	path = find_include(s, y->scalar);
+	path = find_beside(s, y->scalar, mp_is_file);
 	if (!path)
 		return mp_diag_set(
 			d, -EINVAL, y->file, y->line, y->col,
