@@ -6,7 +6,7 @@ start=$SECONDS
 say() { printf '[%3d s] %s\n' $((SECONDS - start)) "$*"; }
 
 say "set-up (what is there already is left alone)"
-tools/setup/setup.sh all
+tools/setup/setup.sh demo
 say "building build/mmsperf-bpf"
 make -s -j"$(nproc)"
 say "running the five suites of tests/ (not tests/scenarios) against a real Multi Model Server; artifacts in out/"

@@ -24,9 +24,10 @@ struct mp_case {
 	enum mp_verdict verdict;
 	double time_s; /* when it triggered, seconds after the load began; suite's time if passed */
 	/* for threshold lines in the chart; metric NULL when it is no single series */
-	char *metric; /* metric name, or "p90", "avg-rt", ... of label */
-	char *label;  /* sample label or agent label, may be NULL */
-	char op;      /* '<', '>', '=' : the condition that FAILS the case */
+	char *metric;  /* metric name, or "p90", "avg-rt", ... of label */
+	char *label;   /* sample label or agent label, may be NULL */
+	char op;       /* '<', '>', '=' : the condition that FAILS the case */
+	bool or_equal; /* the threshold itself fails it, too: ">=", "<=" */
 	double threshold;
 	double observed;     /* NaN: unknown */
 	double from_s, to_s; /* breached stretch, epoch seconds; 0,0: none */

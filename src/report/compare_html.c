@@ -135,7 +135,6 @@ static void write_side(struct mp_buf *b, const char *which, const struct mp_cmp_
 
 static void write_hero(struct mp_buf *b, const struct mp_comparison *c)
 {
-	static const char *const signs[] = {"✓", "–", "✗", "!"};
 	const size_t *n = c->count;
 
 	mp_buf_printf(
@@ -143,7 +142,7 @@ static void write_hero(struct mp_buf *b, const struct mp_comparison *c)
 		"<section class=\"hero v-%s\" aria-labelledby=\"headline\">\n<div class=\"verdict\">"
 		"<span class=\"badge\"><span aria-hidden=\"true\">%s</span> %s</span>"
 		"<h1 id=\"headline\">",
-		mp_verdict_name(c->verdict), signs[c->verdict], badge_text(c));
+		mp_verdict_name(c->verdict), mp_html_sign(c->verdict), badge_text(c));
 	write_headline(b, c);
 	mp_buf_puts(b, "</h1></div>\n");
 	if (c->verdict == MP_FAILED || c->verdict == MP_ERROR)

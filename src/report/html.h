@@ -7,7 +7,8 @@
 
 #include "report/assets.h"
 
-/* Appends foreign text, escaped for element content and quoted attributes alike. NULL: nothing. */
+/* Appends foreign text, escaped for element content and quoted attributes alike; what is longer
+ * than anybody reads is cut. NULL: nothing. */
 void mp_html_text(struct mp_buf *b, const char *s);
 /* The same for a long identifier: it may break behind '_' and '/'. */
 void mp_html_name(struct mp_buf *b, const char *s);
@@ -19,6 +20,17 @@ void mp_html_number(struct mp_buf *b, double v);
 void mp_html_time(struct mp_buf *b, double epoch_s);
 /* "✓ passed" as a chip. */
 void mp_html_chip(struct mp_buf *b, enum mp_verdict v);
+/* "✓": a verdict that reads in black and white, too. */
+const char *mp_html_sign(enum mp_verdict v);
+/* When something was, counted from zero as on the charts' axis (both epoch seconds): "0:07", or
+ * "7.7 s" where it is fine; the time of day is shown on hover. */
+void mp_html_moment(struct mp_buf *b, double at_s, double zero_s, bool fine);
+/* The page's top: verdict, reasons, facts, environment. */
+void mp_html_hero(struct mp_buf *b, const struct mp_run *r);
+/* A suite's criteria, the broken ones first. */
+void mp_html_cases(struct mp_buf *b, const struct mp_suite_result *s);
+/* " was 157 ms, allowed ≤ 60 ms, from 0:00 to 0:12", or the message where no number is known. */
+void mp_html_outcome(struct mp_buf *b, const struct mp_suite_result *s, const struct mp_case *c);
 /* One suite's section: verdict, criteria, charts' place, labels, distribution, artifacts. */
 void mp_html_suite(struct mp_buf *b, const struct mp_run *r, size_t index, bool open);
 /* The suite's folder relative to the run's with a trailing '/', "" for the run's own folder. */

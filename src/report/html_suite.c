@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One suite's section of the run page: verdict and reason, its criteria, the place of its charts,
+ * One suite's section of the run page: verdict and reason, the place of its charts,
  * statistics by label, latency distribution, slowest requests, how it was measured, its files.
  * Renders; computes nothing. Called by html.c.
  */
@@ -28,90 +28,6 @@ static void cell_number(struct mp_buf *b, double v)
 	mp_buf_puts(b, "<td class=\"n\">");
 	mp_html_number(b, v);
 	mp_buf_puts(b, "</td>");
-}
-
-static bool is_duration(const char *metric)
-{
-	return metric && (!strncmp(metric, "avg-", 4) || !strncmp(metric, "stdev-", 6) ||
-			  (metric[0] == 'p' && metric[1] >= '0' && metric[1] <= '9'));
-}
-
-/* A threshold or an observed value in the unit of what the case watches. */
-static void case_value(struct mp_buf *b, const struct mp_case *c, double v)
-{
-	enum mp_unit unit = c->metric ? mp_metric_unit(c->metric) : MP_UNIT_NONE;
-	size_t n = c->metric ? strlen(c->metric) : 0;
-
-	if (!isfinite(v)) {
-		mp_buf_puts(b, "–");
-	} else if (is_duration(c->metric)) {
-		mp_html_seconds(b, v);
-	} else if (unit == MP_UNIT_BYTES && fabs(v) >= 1e6) {
-		mp_buf_printf(b, "%.4g MB", v / 1e6);
-	} else {
-		mp_html_number(b, v);
-		if (unit == MP_UNIT_PERCENT || (n && c->metric[n - 1] == '%'))
-			mp_buf_puts(b, " %");
-		else if (unit == MP_UNIT_SECONDS)
-			mp_buf_puts(b, " s");
-	}
-}
-
-static void write_case(struct mp_buf *b, const struct mp_case *c, size_t index)
-{
-	mp_buf_printf(b, "<tr data-verdict=\"%s\" data-case=\"%zu\"><td>",
-		      mp_verdict_name(c->verdict), index);
-	mp_html_chip(b, c->verdict);
-	mp_buf_puts(b, "</td><th scope=\"row\">");
-	mp_html_name(b, c->name);
-	if (c->message) {
-		mp_buf_puts(b, "<div class=\"msg\">");
-		mp_html_text(b, c->message);
-		mp_buf_puts(b, "</div>");
-	}
-	mp_buf_puts(b, "</th><td class=\"n\">");
-	if (c->verdict == MP_FAILED || isfinite(c->observed))
-		case_value(b, c, c->observed);
-	else
-		mp_buf_puts(b, "–");
-	mp_buf_puts(b, "</td><td class=\"n\">");
-	if (c->op && isfinite(c->threshold)) {
-		/* what fails it, turned round: what it had to be */
-		mp_buf_puts(b, c->op == '>' ? "≤ " : c->op == '<' ? "≥ " : "≠ ");
-		case_value(b, c, c->threshold);
-	} else {
-		mp_buf_puts(b, "–");
-	}
-	mp_buf_puts(b, "</td><td class=\"n\">");
-	if (c->verdict == MP_FAILED && c->time_s > 0) {
-		mp_buf_puts(b, "after ");
-		mp_html_seconds(b, c->time_s);
-	} else {
-		mp_buf_puts(b, "–");
-	}
-	mp_buf_puts(b, "</td></tr>\n");
-}
-
-static void write_cases(struct mp_buf *b, const struct mp_suite_result *s)
-{
-	if (!s->n_cases) {
-		mp_buf_puts(
-			b,
-			"<p class=\"note\">No criteria: this suite is recorded, not judged.</p>\n");
-		return;
-	}
-	mp_buf_puts(
-		b,
-		"<h3>Criteria</h3>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" "
-		"aria-label=\"Criteria\"><table class=\"grid cases\"><thead><tr><th scope=\"col\">"
-		"Verdict</th><th scope=\"col\">Criterion</th><th scope=\"col\" class=\"n\">Observed"
-		"</th><th scope=\"col\" class=\"n\">Allowed</th><th scope=\"col\" class=\"n\">Broken"
-		"</th></tr></thead><tbody>\n");
-	for (int pass = 0; pass < 2; pass++)
-		for (size_t i = 0; i < s->n_cases; i++)
-			if ((s->cases[i].verdict >= MP_FAILED) == (pass == 0))
-				write_case(b, &s->cases[i], i);
-	mp_buf_puts(b, "</tbody></table></div>\n");
 }
 
 static void write_labels(struct mp_buf *b, const struct mp_suite_result *s)
@@ -154,16 +70,22 @@ static void write_labels(struct mp_buf *b, const struct mp_suite_result *s)
 
 static void write_distribution(struct mp_buf *b, const struct mp_suite_result *s)
 {
-	double top = 0;
+	const struct mp_bin *fullest = s->load.bins;
+	double top;
 
 	if (s->load.n_bins < 2)
 		return;
-	for (size_t i = 0; i < s->load.n_bins; i++)
-		top = fmax(top, s->load.bins[i].count);
-	mp_buf_puts(
+	for (size_t i = 1; i < s->load.n_bins; i++)
+		if (s->load.bins[i].count > fullest->count)
+			fullest = &s->load.bins[i];
+	top = fullest->count;
+	mp_buf_printf(
 		b,
 		"<div class=\"half\"><h3>Latency distribution</h3>\n<div class=\"bins\" role=\"img\" "
-		"aria-label=\"Histogram of response times\">\n");
+		"aria-label=\"Histogram of response times, %g to %g ms. Most common: %g to %g ms, "
+		"%.2g %% of the requests.\">\n",
+		s->load.bins[0].from_ms, s->load.bins[s->load.n_bins - 1].to_ms, fullest->from_ms,
+		fullest->to_ms, 100 * top / s->load.samples);
 	for (size_t i = 0; i < s->load.n_bins; i++) {
 		const struct mp_bin *bin = &s->load.bins[i];
 		double share = 100 * bin->count / s->load.samples;
@@ -206,7 +128,7 @@ static void write_slow(struct mp_buf *b, const struct mp_suite_result *s)
 		mp_buf_printf(b, "</td><td%s>", r->failed ? " class=\"bad\"" : "");
 		mp_html_text(b, *r->code ? r->code : r->failed ? "failed" : "ok");
 		mp_buf_puts(b, "</td><td class=\"n\">");
-		mp_buf_printf(b, "%.1f s", r->ts - s->load_s);
+		mp_html_moment(b, r->ts, s->load_s, true);
 		mp_buf_puts(b, "</td></tr>\n");
 	}
 	mp_buf_puts(b, "</tbody></table></div></div>\n");
@@ -290,9 +212,9 @@ static void write_events(struct mp_buf *b, const struct mp_suite_result *s)
 		const struct mp_event *e = &s->events[shown];
 		bool bad = e->kind == MP_EVENT_FAULT || e->kind == MP_EVENT_LOST;
 
-		mp_buf_printf(b, "<tr><td class=\"n\">%.1f s</td><td%s>",
-			      e->at_s - (s->load_s > 0 ? s->load_s : s->started_s),
-			      bad ? " class=\"bad\"" : "");
+		mp_buf_puts(b, "<tr><td class=\"n\">");
+		mp_html_moment(b, e->at_s, s->load_s > 0 ? s->load_s : s->started_s, true);
+		mp_buf_printf(b, "</td><td%s>", bad ? " class=\"bad\"" : "");
 		mp_html_text(b, e->text);
 		mp_buf_puts(b, "</td></tr>\n");
 	}
@@ -430,7 +352,7 @@ void mp_html_suite(struct mp_buf *b, const struct mp_run *r, size_t index, bool 
 	mp_buf_puts(b, "<span class=\"why\">");
 	mp_html_text(b, s->reason);
 	mp_buf_puts(b, "</span></summary>\n<div class=\"body\">\n");
-	write_cases(b, s);
+	mp_html_cases(b, s);
 	mp_buf_printf(b, "<div class=\"charts\" data-suite=\"%zu\"></div>\n", index);
 	write_phases(b, s);
 	write_events(b, s);

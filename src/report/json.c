@@ -247,7 +247,12 @@ static void put_case(struct mp_buf *b, const struct mp_suite_result *s, const st
 	mp_json_string(b, c->metric);
 	mp_buf_puts(b, ",\"label\":");
 	mp_json_string(b, c->label);
-	mp_buf_printf(b, ",\"op\":\"%c\",\"at\":", c->op == '<' || c->op == '>' ? c->op : '=');
+	mp_buf_puts(b, ",\"op\":");
+	mp_json_string(b, c->op == '='   ? "="
+			  : c->op == '<' ? c->or_equal ? "≤" : "<"
+			  : c->or_equal  ? "≥"
+					 : ">");
+	mp_buf_puts(b, ",\"at\":");
 	/* in the unit of the series: its scale turns the series into the threshold's unit */
 	put_number(b, c->op && mp_case_series(s, c, &ts, &n, &scale) ? c->threshold / scale : NAN);
 	mp_buf_puts(b, ",\"from\":");

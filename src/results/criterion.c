@@ -151,6 +151,7 @@ bool mp_criterion_parse(const char *text, struct mp_case *c, double *ret_window_
 	c->metric = TAKE_PTR(subject);
 	c->label = label && *label ? TAKE_PTR(label) : NULL;
 	c->op = *op;
+	c->or_equal = op_len == 2 && *op != '=';
 	c->threshold = value;
 	*ret_window_s = window;
 	return true;
@@ -236,9 +237,11 @@ const double *mp_case_series(const struct mp_suite_result *s, const struct mp_ca
 	return col->v;
 }
 
-static bool holds(char op, double v, double threshold)
+static bool breaks(const struct mp_case *c, double v)
 {
-	return op == '>' ? v > threshold : op == '<' ? v < threshold : v == threshold;
+	if (v == c->threshold)
+		return c->or_equal || c->op == '=';
+	return c->op == '>' ? v > c->threshold : c->op == '<' && v < c->threshold;
 }
 
 void mp_case_find_breach(const struct mp_suite_result *s, struct mp_case *c)
@@ -260,7 +263,7 @@ void mp_case_find_breach(const struct mp_suite_result *s, struct mp_case *c)
 	/* the first stretch as long as the criterion asks for, else the longest there is */
 	for (size_t i = 0; i <= n; i++) {
 		double x = i < n ? v[i] * scale : NAN;
-		bool broken = i < n && isfinite(x) && holds(c->op, x, c->threshold);
+		bool broken = i < n && isfinite(x) && breaks(c, x);
 
 		if (i < n && !isfinite(x))
 			continue;

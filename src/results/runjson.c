@@ -33,7 +33,7 @@ static const char *below(const char *base, const char *dir)
 
 static json_t *case_to_json(const struct mp_case *c)
 {
-	char op[2] = {c->op ? c->op : ' ', '\0'};
+	char op[3] = {c->op ? c->op : ' ', c->or_equal ? '=' : '\0', '\0'};
 
 	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
 			 mp_json_text(c->name), "verdict", mp_verdict_name(c->verdict), "message",
@@ -138,6 +138,7 @@ static int case_from_json(const json_t *o, struct mp_suite_result *s)
 		.metric = get_text(o, "metric"),
 		.label = get_text(o, "label"),
 		.op = op ? *op : '\0',
+		.or_equal = op && *op && op[1] == '=',
 		.threshold = get_number(o, "threshold", NAN),
 		.observed = get_number(o, "observed", NAN),
 		.from_s = get_number(o, "from", 0),

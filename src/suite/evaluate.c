@@ -387,12 +387,14 @@ static int add_criterion_case(const struct mp_plan *p, const struct mp_criterion
 	const struct mp_case *x = find_xunit(c, e);
 	struct mp_finding f = mp_eval_criterion(p, c, e);
 	_cleanup_(mp_case_done) struct mp_case k = {.observed = NAN};
+	const char *cond = mp_cond_text(c->cond);
 	double window;
 	int r;
 
 	(void)mp_criterion_parse(c->bzt_name, &k, &window);
 	k.threshold = c->threshold;
-	k.op = *mp_cond_text(c->cond);
+	k.op = *cond;
+	k.or_equal = *cond != '=' && cond[1] == '=';
 	k.name = strdup(c->name);
 	if (!k.name)
 		return -ENOMEM;

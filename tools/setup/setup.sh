@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Makes a fresh Debian 12 ready for this project: setup.sh [build|run|all]   (called by make; default all)
+# Makes a fresh Debian 12 ready for this project: setup.sh [build|run|demo|all]   (called by make; default all)
 #   build   what compiles and tests the program: Debian packages
 #   run     what runs the suites: Debian packages, Taurus (build/venv-bzt), Multi Model Server (build/venv-mms), JMeter
-#           (build/jmeter), the models (build/models) and what the reports embed and are checked with (build/uplot, junit-10.xsd)
-#   all     both, and an emulator of S3 for its test (build/venv-test), which can be done without
+#           (build/jmeter), the models (build/models) and what the reports embed (build/uplot)
+#   demo    both
+#   all     both, and what only tests need and can be done without: a browser, axe-core for the pages (build/axe), the schema of
+#           junit.xml, an emulator of S3 (build/venv-test)
 # Every version is pinned in the files beside this one. A step that is done is not done again and touches no network: a stamp records
 # what it was made from. Steps that do not depend on a failed one still run, and the last line says what is missing.
 # Exit status: 0 ready; 2 usage; else that of the first step that failed: 3 packages, 4 Taurus, 5 server, 6 JMeter, 7 models;
@@ -15,14 +17,15 @@ set -euo pipefail
 here=$(cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd -P -- "$here/../.." && pwd)
 build=$root/build
-usage() { echo "usage: setup.sh [build|run|all]" >&2; exit 2; }
+usage() { echo "usage: setup.sh [build|run|demo|all]" >&2; exit 2; }
 [ $# -le 1 ] || usage
 phase=${1:-all}
 case $phase in
 build) what="to build" ;;
 run) what="to run the suites" ;;
-all) what="to build and to run the suites" ;;
--h | --help) sed -n '2,10s/^# \?//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+demo) what="to build and to run the suites" ;;
+all) what="to build, to run the suites and to test" ;;
+-h | --help) sed -n '2,14s/^# \?//p' "${BASH_SOURCE[0]}"; exit 0 ;;
 *) usage ;;
 esac
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # bpftool lies in a sbin folder, which users do not have in PATH
@@ -42,7 +45,7 @@ failed() { # STATUS WHAT: remembers it and goes on; the first one's status count
 }
 because() { # LOG: the line that says why
 	local line
-	line=$(grep -m1 -E '^(E:|W: Failed|ERROR|\[ERROR\]|[A-Za-z.]*(Error|Exception)|(digits|uplot|xsd):)' "$1" | cut -c1-300) || line="no reason given"
+	line=$(grep -m1 -E '^(E:|W: Failed|ERROR|\[ERROR\]|[A-Za-z.]*(Error|Exception)|(digits|uplot|xsd|axe):)' "$1" | cut -c1-300) || line="no reason given"
 	warn "  $line ($(realpath --relative-to="$PWD" -- "$1"))"
 }
 
@@ -126,7 +129,7 @@ there() { # PROBE
 packages() {
 	local p need package probe purpose lack=() without=() why='' must=0 log=$build/setup-apt.log
 	while read -r p need package probe _ purpose; do
-		case $p in build | run) [ "$phase" = all ] || [ "$phase" = "$p" ] || continue ;; *) continue ;; esac
+		case $phase:$p in all:build | all:run | all:test | demo:build | demo:run | build:build | run:run) ;; *) continue ;; esac
 		if ! there "$probe"; then
 			lack+=("$package")
 			[ "$need" != must ] || must=1
@@ -265,7 +268,7 @@ models() {
 	fi
 }
 
-# --- what the reports embed -------------------------------------------------------------------------------------------------------
+# --- what the reports embed and are tested with ------------------------------------------------------------------------------------
 # Each script checks by itself whether its file is there and right, and needs no network then. Without them everything works but what
 # stands at the call.
 extra() { # SCRIPT FILE TITLE
@@ -299,9 +302,10 @@ if [ "$phase" != build ]; then
 	models
 	if [ "$phase" = all ]; then
 		venv venv-test requirements-test.txt moto_server "S3 emulator of the tests (moto)" 0
+		extra xsd.sh junit-10.xsd "schema of junit.xml (for its tests)"
+		extra axe.sh axe/axe.min.js "axe-core (for tests of the pages)"
 	fi
 	extra uplot.sh uplot/uPlot.iife.min.js "charts of the report (uPlot)"
-	extra xsd.sh junit-10.xsd "schema of junit.xml (for a unit test)"
 fi
 
 if [ "$status" = 0 ]; then

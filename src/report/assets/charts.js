@@ -36,6 +36,10 @@ const Format = {
 	},
 };
 
+/* A foreign name as a part of our text: short, and with its own direction of writing. */
+const LONGEST = 60;
+const isolated = (name) => "\u2068" + ([...name.slice(0, 2 * LONGEST)].length > LONGEST ? [...name.slice(0, 2 * LONGEST)].slice(0, LONGEST).join("") + "…" : name) + "\u2069";
+
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /* A constant series came as one number. */
@@ -51,7 +55,7 @@ function plan(suite) {
 		const broken = suite.cases.some((c) => of && c.label === of && c.verdict === "failed");
 		if (of && !broken && expand(l.p50.v, l.t.length).filter((v) => v != null).length < 3) return;
 		const s = (key, label, color, more) => ({ ...l[key], key, label, color, t: l.t, of, whole: l.whole?.[key], ...more });
-		const name = of ? " of " + of : "";
+		const name = of ? " of " + isolated(of) : "";
 		const own = (suite.labels || []).map((x) => x.label);
 		const watched = (...m) => suite.cases.some((c) => m.includes(c.metric) && (of ? c.label === of : !own.includes(c.label)));
 		charts.push({
@@ -135,7 +139,7 @@ function plan(suite) {
 		if (cs.length < 2) return;
 		const title = what + " by worker" + (cs.length > 8 ? ` (8 of ${cs.length})` : "");
 		charts.push({ title, unit: unitOf(cs[0]), series: cs.slice(0, 8).map((c, i) => (
-			{ ...c, key: c.n, label: c.n.slice(x.length + 1), color: 1 + i % 8, t: suite.workers.t })) });
+			{ ...c, key: c.n, label: isolated(c.n.slice(x.length + 1)), color: 1 + i % 8, t: suite.workers.t })) });
 	};
 	byWorker("cpu_percent", "CPU");
 	byWorker("memory_rss", "Memory");
@@ -155,7 +159,7 @@ function plan(suite) {
 	for (const c of metrics.cols) {
 		const short = c.n.slice(c.n.lastIndexOf("/") + 1);
 		if (used.has(c.n) || !(watched.has(c.n) || watched.has(short) || (alien && extra++ < 8))) continue;
-		add(c.n, unitOf(c), [col(c.n, short, 1, { total: c.total })]);
+		add(isolated(c.n), unitOf(c), [col(c.n, isolated(short), 1, { total: c.total })]);
 	}
 	return charts;
 }
@@ -167,11 +171,14 @@ function unitOf(c) {
 
 /* Criteria that watch a series of a chart: their thresholds and breached stretches. */
 function linesOf(suite, chart) {
-	const own = new Set((suite.labels || []).map((l) => l.label));
-	const watches = (s, c) => s.watch
-		? s.watch.some((w) => c.metric === w || c.metric === w + ".0") && (s.of ? c.label === s.of : !own.has(c.label))
-		: s.key === c.metric || s.also?.includes(c.metric) || s.key === c.label + "/" + c.metric;
-	return suite.cases.filter((c) => c.at != null && c.metric && chart.series.some((s) => watches(s, c)));
+	return suite.cases.filter((c) => c.at != null && c.metric && chart.series.some((s) => watches(suite, s, c)));
+}
+
+/* Whether criterion c is about series s. */
+function watches(suite, s, c) {
+	if (!s.watch) return s.key === c.metric || s.also?.includes(c.metric) || s.key === c.label + "/" + c.metric;
+	const own = (suite.labels || []).some((l) => l.label === c.label);
+	return s.watch.some((w) => c.metric === w || c.metric === w + ".0") && (s.of ? c.label === s.of : !own);
 }
 
 class Group {
@@ -203,11 +210,28 @@ class Group {
 		this.grid = Object.assign(document.createElement("div"), { className: "chart-grid" });
 		host.append(bar, this.grid);
 		this.showTime(null);
+		this.marks();
 		/* what broke comes first, and large */
 		const charts = this.suite.charts || plan(this.suite), broken = new Set(charts.filter((c) => linesOf(this.suite, c).some((l) => l.verdict === "failed")));
 		broken.forEach((c) => { c.wide = true; });
 		for (const c of [...broken, ...charts.filter((c) => !broken.has(c))]) this.add(c);
 		new ResizeObserver(() => this.resize()).observe(this.grid);
+	}
+
+	/* What the marks in the charts are; only those that this suite has. */
+	marks() {
+		const { events, phases } = this.suite, kinds = new Map();
+		for (const [, , kind] of events) kinds.set(kind, (kinds.get(kind) || 0) + 1);
+		const box = Object.assign(document.createElement("p"), { className: "marks" });
+		const mark = (className, text) => box.append(Object.assign(document.createElement("span"), { className, textContent: text }));
+		for (const [kind, one, many] of [["worker", "worker started or ended", "workers started or ended"], ["fault", "fault", "faults"],
+			["gc", "garbage collection", "garbage collections"], ["lost", "loss of the collector", "losses of the collector"]]) {
+			const n = kinds.get(kind);
+			if (n) mark("mark-" + kind, n === 1 ? one : `${many} (${n})`);
+		}
+		if (phases.some(([name]) => name !== "hold")) mark("mark-phase", "outside of the full load");
+		if (this.suite.cases.some((c) => c.verdict === "failed" && c.from != null)) mark("mark-breach", "criterion broken");
+		if (box.childElementCount) this.grid.before(box);
 	}
 
 	add(chart, focus) {
@@ -249,8 +273,8 @@ class Group {
 			return;
 		}
 		const d = new Date((this.suite.t0 + x) * 1000), near = (this.range[1] - this.range[0]) / 150;
-		const phases = this.suite.phases.filter(([, from, to]) => from - near <= x && x <= to + near).map((p) => p[0]);
-		const events = this.suite.events.filter(([at]) => Math.abs(at - x) <= near).map((e) => e[1]);
+		const phases = this.suite.phases.filter(([, from, to]) => from - near <= x && x <= to + near).map((p) => isolated(p[0]));
+		const events = this.suite.events.filter(([at]) => Math.abs(at - x) <= near).map((e) => isolated(e[1]));
 		this.when.textContent = Format.elapsed(x - this.load0);
 		if (this.suite.t0 == null) return; /* runs of different days: no time of day */
 		this.when.textContent += " · " + d.toLocaleTimeString();
@@ -495,15 +519,16 @@ class Plot {
 		};
 		ctx.save();
 		for (const [name, from, to] of suite.phases) {
+			const text = isolated(name);
 			if (name !== "hold") band(from, to, css("--ramp"));
 			if (!this.chart.wide || this.group.plots[0] !== this) continue;
 			const a = clip(from), b = clip(to);
 			ctx.fillStyle = css("--axis");
 			ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
-			if (b - a < ctx.measureText(name).width + 8 * devicePixelRatio) continue;
+			if (b - a < ctx.measureText(text).width + 8 * devicePixelRatio) continue;
 			ctx.textAlign = "left";
 			ctx.textBaseline = "top";
-			ctx.fillText(name, a + 5 * devicePixelRatio, bbox.top + 2 * devicePixelRatio);
+			ctx.fillText(text, a + 5 * devicePixelRatio, bbox.top + 2 * devicePixelRatio);
 		}
 		const colours = { worker: css("--s6"), gc: css("--s5"), fault: css("--bad"), lost: css("--bad") };
 		ctx.lineWidth = devicePixelRatio;
@@ -566,7 +591,7 @@ class Plot {
 			const outside = real < bbox.top ? "↑" : real > bbox.top + bbox.height ? "↓" : "";
 			const y = Math.max(bbox.top, Math.min(bbox.top + bbox.height, real));
 			ctx.fillStyle = css(failed ? "--bad" : "--muted");
-			const what = this.chart.series.length > 1 ? c.metric.replace(/_/g, " ") + " " : "";
+			const what = this.chart.series.length > 1 ? isolated(this.chart.series.find((s) => watches(this.group.suite, s, c)).label) + " " : "";
 			const text = "fails if " + what + c.op + " " + Format.value(c.at, this.chart.unit) + (outside && " " + outside);
 			const left = !outside && this.quietSide(c) === "left";
 			ctx.textAlign = left ? "left" : "right";

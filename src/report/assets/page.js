@@ -24,7 +24,8 @@
 
 	function filter() {
 		const rows = [...document.querySelectorAll("#suite-table tbody tr")], box = document.getElementById("filter");
-		if (rows.length < 2) return;
+		const criteria = [...document.querySelectorAll("tr[data-case]")];
+		if (rows.length < 2 && criteria.length < 8) return;
 		const verdicts = [...new Set(rows.map((r) => r.dataset.verdict))];
 		const search = $("input", { type: "search", placeholder: "Find a suite or criterion" });
 		search.setAttribute("aria-label", "Find a suite or criterion");
@@ -42,6 +43,11 @@
 				document.getElementById("suite-" + r.dataset.suite).hidden = !ok;
 				shown += ok;
 			});
+			/* within a suite that was found by its criteria: those; by its name: all */
+			for (const tr of criteria) {
+				const s = data.suites[tr.closest("[data-suite]").dataset.suite];
+				tr.hidden = text && !s.name.toLowerCase().includes(text) && !s.cases[tr.dataset.case].name.toLowerCase().includes(text);
+			}
 			document.getElementById("no-match").hidden = shown > 0;
 		};
 		const buttons = verdicts.length > 1 ? ["", ...verdicts].map((v) => {
@@ -111,6 +117,38 @@
 		}
 	}
 
+	/* The distribution's bars, one at a time: by mouse or by arrow keys. */
+	function bars(section) {
+		const box = section.querySelector(".bins");
+		if (!box) return;
+		const all = [...box.children], text = $("p", { className: "bin" });
+		let at = -1;
+		const show = (i) => {
+			all[at]?.classList.remove("on");
+			at = i;
+			all[at]?.classList.add("on");
+			text.textContent = all[at]?.dataset.text ?? "";
+		};
+		all.forEach((bar, i) => {
+			bar.dataset.text = bar.title;
+			bar.removeAttribute("title"); /* two words for one bar are one too many */
+			bar.addEventListener("mouseenter", () => show(i));
+		});
+		box.addEventListener("mouseleave", () => show(-1));
+		box.addEventListener("blur", () => show(-1));
+		box.addEventListener("keydown", (e) => {
+			const last = all.length - 1, to = { ArrowRight: Math.min(at + 1, last), ArrowLeft: at < 0 ? last : Math.max(at - 1, 0), Home: 0, End: last }[e.key];
+			if (to == null) return;
+			e.preventDefault();
+			show(to);
+		});
+		box.tabIndex = 0;
+		box.setAttribute("role", "application");
+		box.setAttribute("aria-label", box.getAttribute("aria-label") + " Arrow keys read the bars.");
+		text.setAttribute("aria-live", "polite");
+		box.parentElement.append(text);
+	}
+
 	function draw(section) {
 		const index = +section.dataset.suite, suite = data.suites[index], host = section.querySelector(".charts");
 		if (groups.has(index) || !section.open || typeof uPlot !== "function") return;
@@ -129,5 +167,6 @@
 	Shell.localTimes();
 	Shell.tools(groups, draw);
 	filter();
+	document.querySelectorAll("details.suite").forEach(bars);
 	Shell.sections(draw);
 })();
