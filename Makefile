@@ -84,7 +84,7 @@ test-bpf: $(BPFTEST) ## BPF tests (root)
 test-e2e: all ## end-to-end tests with the real bzt, JMeter and model server
 	$(Q)tests/run.sh e2e
 
-bench: all ## cost of a sample against psutil, side by side
+bench: all ## what a sample costs beside its rivals, what a report and 10,000 runs cost; bars in build/bench.json
 	$(Q)tools/bench/bench.sh
 
 deps:

@@ -190,8 +190,11 @@ static bool parse_model(const char *s, struct mp_name *n)
 
 static int unknown(const char *text, char *note, size_t size)
 {
-	const char *near = mp_registry_nearest(text);
+	const char *near;
 
+	if (!size)
+		return -ENOENT; /* looking for the nearest of all names costs more than all else */
+	near = mp_registry_nearest(text);
 	(void)snprintf(note, size, "metric '%.100s' is not known%s%s%s; its column stays NaN", text,
 		       near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
 	return -ENOENT;
@@ -253,7 +256,8 @@ static int parse_one(const char *text, struct mp_name *n, char *note, size_t siz
 		buf[len - 1] = '\0';
 		if (parse_agent(buf, n, note, size) == 0)
 			return 0;
-		note[0] = '\0';
+		if (size)
+			note[0] = '\0';
 	} else if (strchr(buf, ':')) {
 		return parse_agent(buf, n, note, size);
 	}
@@ -283,7 +287,8 @@ int mp_name_parse(const char *text, struct mp_name *ret, char *note, size_t size
 	struct mp_metric_info info;
 	int r;
 
-	note[0] = '\0';
+	if (size)
+		note[0] = '\0';
 	r = parse_one(text, &n, note, size);
 	if (r < 0)
 		return r;

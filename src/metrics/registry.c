@@ -262,43 +262,36 @@ bool mp_metric_known(const char *name, const char **ret_near)
 {
 	const char *near;
 	struct mp_name n;
-	char note[256];
 
-	if (mp_name_parse(name, &n, note, sizeof(note)) == 0)
+	if (mp_name_parse(name, &n, NULL, 0) == 0)
 		return true;
 	if (!ret_near)
 		return false;
 	/* Taurus' own names are known, though not to be had here: they are no suggestion */
 	near = mp_registry_nearest(name);
-	*ret_near = near && mp_name_parse(near, &n, note, sizeof(note)) == 0 ? near : NULL;
+	*ret_near = near && mp_name_parse(near, &n, NULL, 0) == 0 ? near : NULL;
 	return false;
 }
 
 enum mp_better mp_metric_better(const char *name)
 {
 	struct mp_name n;
-	char note[256];
 
-	return mp_name_parse(name, &n, note, sizeof(note)) == 0 ? mp_name_info(&n).better
-								: MP_BETTER_NONE;
+	return mp_name_parse(name, &n, NULL, 0) == 0 ? mp_name_info(&n).better : MP_BETTER_NONE;
 }
 
 enum mp_unit mp_metric_unit(const char *name)
 {
 	struct mp_name n;
-	char note[256];
 
-	return mp_name_parse(name, &n, note, sizeof(note)) == 0 ? mp_name_info(&n).unit
-								: MP_UNIT_NONE;
+	return mp_name_parse(name, &n, NULL, 0) == 0 ? mp_name_info(&n).unit : MP_UNIT_NONE;
 }
 
 enum mp_kind mp_metric_kind(const char *name)
 {
 	struct mp_name n;
-	char note[256];
 
-	return mp_name_parse(name, &n, note, sizeof(note)) == 0 ? mp_name_info(&n).kind
-								: MP_KIND_GAUGE;
+	return mp_name_parse(name, &n, NULL, 0) == 0 ? mp_name_info(&n).kind : MP_KIND_GAUGE;
 }
 
 /* --- rows for people ------------------------------------------------------------------------- */

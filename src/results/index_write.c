@@ -25,6 +25,7 @@ static const char *const writers[] = {
 	[MP_STMT_FIND_SERIES] = sql_find_series,
 	[MP_STMT_SERIES] = sql_add_series,
 	[MP_STMT_AGGREGATE] = sql_add_aggregate,
+	[MP_STMT_AGGREGATES] = sql_add_aggregates,
 	[MP_STMT_FAULT] = sql_add_fault,
 };
 _Static_assert(ARRAY_SIZE(writers) == _MP_STMT_MAX, "every writer has its statement");
@@ -287,22 +288,26 @@ static int add_aggregates(struct mp_index *ix, sqlite3_int64 run, const struct m
 			  size_t n, struct mp_diag *d)
 {
 	ix->next_series = 1;
-	for (size_t i = 0; i < n; i++) {
-		sqlite3_int64 series = 0;
+	for (size_t i = 0; i < n;) {
+		/* a statement costs as much as several of its rows */
+		bool many = n - i >= SQL_ROWS_MANY;
+		size_t end = i + (many ? SQL_ROWS_MANY : 1);
 		sqlite3_stmt *s = NULL;
-		int r = series_no(ix, &v[i], &series, d);
+		int r = writer(ix, many ? MP_STMT_AGGREGATES : MP_STMT_AGGREGATE, &s, d);
 
+		for (int at = 0; i < end && !r; i++) {
+			sqlite3_int64 series = 0;
+
+			r = series_no(ix, &v[i], &series, d);
+			(void)sqlite3_bind_int64(s, ++at, series);
+			(void)sqlite3_bind_int64(s, ++at, run);
+			bind_number(s, ++at, v[i].n);
+			bind_number(s, ++at, v[i].mean);
+			bind_number(s, ++at, v[i].max);
+			bind_number(s, ++at, v[i].min);
+		}
 		if (!r)
-			r = writer(ix, MP_STMT_AGGREGATE, &s, d);
-		if (r < 0)
-			return r;
-		(void)sqlite3_bind_int64(s, 1, series);
-		(void)sqlite3_bind_int64(s, 2, run);
-		bind_number(s, 3, v[i].n);
-		bind_number(s, 4, v[i].mean);
-		bind_number(s, 5, v[i].max);
-		bind_number(s, 6, v[i].min);
-		r = step(ix, s, d);
+			r = step(ix, s, d);
 		if (r < 0)
 			return r;
 	}

@@ -7,6 +7,7 @@ Parts: server    a sample over the real model server beside psutil, and the time
        hooks     what a thread's and a process's life costs the watched and strangers
        resolution  cpu_percent against the load's own clock, at 1 s and 10 ms
        report    the page of 1,000,000 requests and 4 h of metrics beside JMeter's own, in Chromium, and against numpy
+       store     10,000 runs: their index made, `runs` and `compare` asked, beside reading the folders
 """
 import argparse
 import json
@@ -23,6 +24,7 @@ import cost
 import report_bench
 import resolution
 import server
+import store_bench
 from harness import AGENT, BUILD, ROOT, Agent, BenchError, Child, Tree, kernel_can_count
 from stats import median
 
@@ -31,7 +33,7 @@ SIZES = [  # processes, threads, fds, background; bars: x floor, part of the rea
     ((16, 8, 128, 200), 2.0, 1 / 2, 400, 4),
     ((64, 16, 256, 1000), 3.5, 1 / 4, 1200, 20),
 ]
-PARTS = ["server", "trees", "crowd", "hooks", "resolution", "report"]
+PARTS = ["server", "trees", "crowd", "hooks", "resolution", "report", "store"]
 begin = time.monotonic()
 
 
@@ -177,6 +179,20 @@ def part_report(args, bars, data):
     error = result.get("percentile_error")
     bars.add(f"report: {result.get('percentiles', 0)} percentiles, largest difference to numpy", error if error is None else error * 100, "<=",
              0.1, "%")
+
+
+def part_store(args, bars, data):
+    folder = tempfile.mkdtemp(prefix="store-", dir=BUILD)
+    try:
+        result = data["store"] = store_bench.measure(folder, say, rounds=3 if args.quick else 9)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    store_bench.table(result)
+    bars.add(f"store: index of {result['runs']:,} runs made", result["index_s"], "<=", 10, "s")
+    for command in "runs", "compare":
+        slowest = max(s for title, s in result["asked_s"].items() if title.split()[0] == command)
+        bars.add(f"store: `{command}` on it, slowest question", slowest * 1e3, "<=", 200, "ms")
+        result[command + "_of_reading"] = slowest / result["reading_s"]
 
 
 def main():

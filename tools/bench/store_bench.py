@@ -1,35 +1,36 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""A folder of many runs: how long the index takes to be made, and `runs` to answer.
+"""A folder of 10,000 runs: how long the index takes to be made from it, and how long `runs` and `compare` take to answer.
 
-usage: store_bench.py [--runs N] [--keep FOLDER]
-Figures beside the ratio to reading the folders themselves (every run.json and aggregates.csv, opened and read whole
-by a loop that keeps nothing), since those ratios hold between machines. Exit 1 when a figure misses the issue's bars:
-10,000 runs indexed in 10 s, `runs` in 200 ms.
+Beside the ratio to reading the folders themselves (every run.json and aggregates.csv, opened and read whole by a loop that keeps
+nothing), since such ratios hold between machines.
 """
-import argparse
 import json
 import os
 import pathlib
 import random
 import shutil
-import statistics
 import subprocess
-import sys
-import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = ROOT / "build" / "mmsperf-bpf"
+from harness import AGENT, BenchError, Child
+from stats import median
+
 SUITES = ("inference_single_worker", "register_unregister")
-# as many as a recording of this program has: every role, aggregate and process metric
-METRICS = [f"{agg}_{who}_{what}" for agg in ("sum", "avg", "min", "max") for who in ("workers", "all")
-           for what in ("cpu_percent", "cpu_user_time", "cpu_system_time", "cpu_iowait_time", "memory_percent", "memory_rss",
-                        "memory_vms", "io_read_count", "io_write_count", "io_read_bytes", "io_write_bytes",
-                        "file_descriptors", "threads")] + [f"frontend_{i}" for i in range(22)]
 LABELS = ("(all)", "Inference Request", "Register")
 NUMBERS = ("samples", "failed", "throughput", "avg", "p50", "p90", "p95", "p99", "max", "stdev")
-INDEX_BAR_S, ANSWER_BAR_S = 10.0, 0.2
+REQUESTS, SECONDS = 5000, 60  # of each suite of the runs that are compared
+
+
+def recorded(folder):
+    """The columns of a recording as the collector makes it today."""
+    path = folder / "metrics.csv"
+    with Child("store-recorder", [AGENT, "agent", "--pid", str(os.getpid()), "--record", str(folder), "--no-socket", "--no-unix"], pipes=False):
+        until = time.monotonic() + 20
+        while not path.exists() or b"\n" not in path.read_bytes():
+            if time.monotonic() > until:
+                raise BenchError("the collector recorded nothing in 20 s")
+            time.sleep(0.05)
+    return path.read_text().splitlines()[0].split(",")[1:]
 
 
 def run_json(i, epoch, commit):
@@ -44,10 +45,10 @@ def run_json(i, epoch, commit):
                        "tags": [], "suites": suites}, indent=2)
 
 
-def aggregates(rng):
+def aggregates(rng, metrics):
     lines = ["suite,label,metric,n,mean,max,min"]
     for suite in SUITES:
-        for metric in METRICS:
+        for metric in metrics:
             v = rng.random() * 1e6
             lines.append(f'"{suite}","","{metric}",20,{v:.9g},{v * 1.1:.9g},{v * 0.9:.9g}')
         for label in LABELS:
@@ -57,15 +58,40 @@ def aggregates(rng):
     return "\n".join(lines) + "\n"
 
 
-def make_runs(out, n):
+def write_series(folder, epoch, seed, metrics):
+    """What a suite leaves that `compare` reads: requests, and a row of all metrics a second."""
+    rng = random.Random(seed)
+    folder.mkdir()
+    with open(folder / "kpi.jtl", "w") as f:
+        f.write("timeStamp,elapsed,label,responseCode,responseMessage,threadName,success,bytes,grpThreads,allThreads,Latency,Connect\n")
+        for i in range(REQUESTS):
+            ms = int(rng.lognormvariate(3, 0.5)) + 1
+            f.write(f"{(epoch + 2) * 1000 + i * SECONDS * 1000 // REQUESTS},{ms},{LABELS[1 + i % 2]},200,OK,t 1-1,true,389,4,4,{ms},0\n")
+    with open(folder / "metrics.csv", "w") as f:
+        f.write("ts," + ",".join(metrics) + "\n")
+        for s in range(SECONDS + 4):
+            f.write(f"{epoch + s}.000," + ",".join(f"{rng.random() * 1e6 + s:.9g}" for _ in metrics) + "\n")
+
+
+def name_of(i):
+    return f"env{i % 3}__{i // 5:07x}__{1700000000 + i * 600}"
+
+
+def make_runs(out, n, metrics):
+    """The last two runs of the first environment have series as well."""
     rng = random.Random(1)
-    texts = [aggregates(rng) for _ in range(50)]
+    texts = [aggregates(rng, metrics) for _ in range(50)]
+    compared = [i for i in range(n) if i % 3 == 0][-2:]
     for i in range(n):
-        epoch, commit = 1700000000 + i * 600, f"{i // 5:07x}"
-        folder = out / f"env{i % 3}__{commit}__{epoch}"
+        folder = out / name_of(i)
         folder.mkdir(parents=True)
-        (folder / "run.json").write_text(run_json(i, epoch, commit))
+        (folder / "run.json").write_text(run_json(i, 1700000000 + i * 600, f"{i // 5:07x}"))
         (folder / "aggregates.csv").write_text(texts[i % len(texts)])
+        if i in compared:
+            for k, suite in enumerate(SUITES):
+                write_series(folder / suite, 1700000000 + i * 600, i * 10 + k, metrics)
+    os.symlink(name_of(n - 1), out / "latest")
+    return [name_of(i) for i in compared]
 
 
 def read_folders(out):
@@ -80,46 +106,40 @@ def read_folders(out):
 
 def timed(*args):
     began = time.perf_counter()
-    done = subprocess.run([str(BINARY), *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run([str(AGENT), *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     took = time.perf_counter() - began
     if done.returncode:
-        sys.exit(f"{' '.join(args)}: exit {done.returncode}: {done.stderr}")
-    return took, done.stdout
+        raise BenchError(f"{' '.join(args)}: exit {done.returncode}: {done.stderr.strip()[-300:]}")
+    return took
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--runs", type=int, default=10000)
-    parser.add_argument("--keep")
-    args = parser.parse_args()
-    folder = pathlib.Path(args.keep or tempfile.mkdtemp(prefix="mmsperf-store-bench-"))
-    out = folder / "out"
-    try:
-        if not out.is_dir():
-            make_runs(out, args.runs)
-        read_folders(out)  # all of it in the page cache, for both sides
-        reading = statistics.median(read_folders(out) for _ in range(3))
-        rebuild = statistics.median(timed("runs", "-a", str(out), "--rebuild")[0] for _ in range(3))
-        rows = [("index made from the folders", rebuild, INDEX_BAR_S)]
-        questions = {"runs": (), "runs --commit": ("--commit", "0000010"), "runs --suite --verdict": ("--suite", "reg*", "--verdict", "passed"),
-                     "runs RUN (a name)": (f"env1__0000000__{1700000000 + 600}",), "runs COMMIT": ("00000a0",)}
-        for title, more in questions.items():
-            rows.append((title, statistics.median(timed("runs", "-a", str(out), *more)[0] for _ in range(9)), ANSWER_BAR_S))
-        shutil.rmtree(next(out.glob("env1__*")))
-        rows.append(("runs, one run deleted since", timed("runs", "-a", str(out))[0], None))
-        size = (out / "index.sqlite").stat().st_size
-        print(f"{args.runs} runs, {len(SUITES)} suites of {len(METRICS) + len(LABELS) * len(NUMBERS)} numbers each; reading every "
-              f"run.json and aggregates.csv: {reading:.2f} s; index {size / 1e6:.0f} MB")
-        bad = 0
-        for title, took, bar in rows:
-            verdict = "" if bar is None else "ok" if took <= bar * max(1, args.runs / 10000) else "TOO SLOW"
-            bad += verdict == "TOO SLOW"
-            print(f"{title:<32} {took * 1000:9.1f} ms  {took / reading:7.3f} x reading  {verdict}")
-        return 1 if bad else 0
-    finally:
-        if not args.keep:
-            shutil.rmtree(folder, ignore_errors=True)
+def measure(folder, say, n=10000, rounds=9):
+    out = pathlib.Path(folder) / "out"
+    metrics = recorded(pathlib.Path(folder))
+    numbers = len(metrics) + len(LABELS) * len(NUMBERS)
+    say(f"writing {n:,} runs of {len(SUITES)} suites, {numbers} numbers each")
+    a, b = make_runs(out, n, metrics)
+    read_folders(out)  # all of it in the page cache, for both sides
+    say(f"reading the folders, the index from them, and {rounds} times each question")
+    result = {"runs": n, "numbers_a_suite": numbers, "reading_s": median([read_folders(out) for _ in range(3)]), "asked_s": {}}
+    result["index_s"] = median([timed("runs", "-a", str(out), "--rebuild") for _ in range(3)])
+    result["index_bytes"] = (out / "index.sqlite").stat().st_size
+    at = ("-a", str(out))
+    for title, question in {
+        "runs": ("runs", *at), "runs --commit": ("runs", *at, "--commit", "0000010"),
+        "runs --suite --verdict": ("runs", *at, "--suite", "reg*", "--verdict", "passed"), "runs --tag": ("runs", *at, "--tag", "v1"),
+        "runs RUN": ("runs", *at, name_of(1)), "runs COMMIT": ("runs", *at, "00000a0"),
+        "compare A B": ("compare", *at, a, b), "compare COMMIT COMMIT": ("compare", *at, a.split("__")[1], b.split("__")[1]),
+    }.items():
+        result["asked_s"][title] = median([timed(*question) for _ in range(rounds)])
+    shutil.rmtree(out / name_of(1))
+    result["changed_s"] = timed("runs", *at)
+    return result
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def table(result):
+    rows = {"index made from the folders": result["index_s"], **result["asked_s"], "runs, a run deleted since": result["changed_s"]}
+    print(f"    {'':<30}{'ms':>9}{'x reading':>11}   (reading {result['runs']:,} run.json and aggregates.csv: {result['reading_s']:.2f} s; "
+          f"index {result['index_bytes'] / 1e6:.0f} MB)")
+    for title, took in rows.items():
+        print(f"    {title:<30}{took * 1e3:>9.0f}{took / result['reading_s']:>11.3f}")
