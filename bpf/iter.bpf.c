@@ -12,25 +12,27 @@
 
 /* In: number of this pass; a record begun in another one is begun anew. */
 __u32 mp_pass;
-/* When a slot's record was begun: pass, and stats_lock's sequence. */
+/* When a slot's record was begun: pass, stats_lock's sequence, and what it is to hold. */
 struct {
-	__u32 pass, seq;
+	__u32 pass, seq, want;
 } mp_begun[MP_MAX_SLOTS];
 
 #define MP_SEQ(sig) MP_LOAD((sig)->stats_lock.seqcount.seqcount.sequence)
 
 static __always_inline void mp_rec_begin(struct mp_rec *r, struct mp_slot *s,
-					 struct signal_struct *sig)
+					 struct signal_struct *sig, __u32 want)
 {
 	mp_read_slot(r, s);
-	r->valid = (mp_want & (MP_HAS_CPU | MP_HAS_SCHED)) | MP_HAS_THREADS;
+	r->valid = (want & (MP_HAS_CPU | MP_HAS_SCHED)) | MP_HAS_THREADS;
 	if (mp_has_io())
-		r->valid |= mp_want & MP_HAS_IO;
+		r->valid |= want & MP_HAS_IO;
 	if (mp_sched_gen)
 		r->valid |= MP_HAS_IOWAIT;
 	r->exit_ns = 0;
 	r->exit_code = 0;
-	mp_read_signal(r, s, sig);
+	mp_read_signal(mp_used_of(r), sig, want);
+	if (want & MP_HAS_SCHED)
+		r->run_delay_ns = s->run_delay_ns;
 }
 
 static __always_inline void mp_rec_end(struct mp_rec *r, __u32 slot, struct mp_slot *s,
@@ -62,8 +64,9 @@ int mp_i_read(struct bpf_iter__task *ctx)
 	struct task_struct *t = ctx->task;
 	struct signal_struct *sig;
 	struct mp_slot *s;
+	struct mp_used used = {};
+	__u32 slot, i, want;
 	struct mp_rec *r;
-	__u32 slot, i;
 
 	if (!t) /* the end of the pass */
 		return 0;
@@ -85,27 +88,35 @@ int mp_i_read(struct bpf_iter__task *ctx)
 		mp_begun[i].pass = mp_pass;
 		mp_begun[i].seq = MP_SEQ(sig);
 		r->sampled_ns = bpf_ktime_get_ns();
-		mp_rec_begin(r, s, sig);
+		mp_begun[i].want = r->start_ns == s->start_ns && r->execs == s->execs &&
+						   mp_state_of(slot) == MP_SLOT_LIVE
+					   ? mp_want
+					   : MP_WANT_ALL;
+		mp_rec_begin(r, s, sig, mp_begun[i].want);
 		r->state = MP_REC_LIVE;
 	}
 	/* A thread ended since: its time may be missing until the next pass. */
 	if (mp_begun[i].seq != MP_SEQ(sig))
 		r->flags |= MP_REC_TORN;
 	if (t->pid == t->tgid && !MP_LOAD(sig->nr_threads)) {
-		mp_rec_begin(r, s, sig); /* reaped under our eyes: all is in signal_struct */
+		mp_rec_begin(r, s, sig,
+			     MP_WANT_ALL); /* reaped under our eyes: all is in signal_struct */
 		mp_rec_end(r, slot, s, t, sig);
 		return 0;
 	}
-	mp_read_thread(r, t);
+	want = mp_begun[i].want;
+	mp_read_thread(&used, t, want);
+	mp_used_add(mp_used_of(r), &used, want, false);
 	/* A leader that ended while threads live has no memory and files: any thread will do. */
-	if ((mp_want & MP_HAS_MEM) && !(r->valid & MP_HAS_MEM))
+	if ((want & MP_HAS_MEM) && !(r->valid & MP_HAS_MEM))
 		mp_read_mem(r, t->mm);
-	if ((mp_want & MP_HAS_FDS) && !(r->valid & MP_HAS_FDS))
+	if ((want & MP_HAS_FDS) && !(r->valid & MP_HAS_FDS))
 		mp_read_fds(r, t->files);
 	if (t->pid != t->tgid)
 		return 0;
 	mp_read_leader(r, t, sig);
-	if (t->exit_state && MP_LOAD(sig->nr_threads) == 1)
+	/* Totals that nobody wanted are read by the next pass, which sees that it exited. */
+	if (t->exit_state && MP_LOAD(sig->nr_threads) == 1 && mp_wants_totals(want))
 		mp_rec_end(r, slot, s, t, sig);
 	return 0;
 }
@@ -160,8 +171,8 @@ int BPF_PROG(mp_i_free, struct task_struct *task)
 	 */
 	if (!s || !r || !sig || task->start_boottime != s->start_ns || sig->nr_threads)
 		return 0;
-	mp_rec_begin(r, s, sig);
-	if (mp_has_run_delay() && (mp_want & MP_HAS_SCHED))
+	mp_rec_begin(r, s, sig, MP_WANT_ALL);
+	if (mp_has_run_delay())
 		r->run_delay_ns += task->sched_info.run_delay;
 	r->sampled_ns = bpf_ktime_get_ns();
 	mp_rec_end(r, slot, s, task, sig);

@@ -10,7 +10,15 @@
 
 #define MP_SIGNAL_GROUP_EXIT 0x00000004 /* include/linux/sched/signal.h */
 
-__u32 mp_want __weak;      /* enum mp_rec_valid: what the next readings are to fill */
+/* enum mp_rec_valid: what the next readings are to fill. A process's first and last reading is of
+ * everything: totals that it leaves behind are whole. */
+__u32 mp_want __weak;
+#define MP_WANT_ALL (~0U)
+
+static __always_inline bool mp_wants_totals(__u32 want)
+{
+	return !(~want & (MP_HAS_CPU | MP_HAS_IO | MP_HAS_SCHED));
+}
 __s64 mp_clock_off __weak; /* scheduler's clock - CLOCK_MONOTONIC, ns */
 __u64 mp_calib_ns __weak;  /* CLOCK_MONOTONIC when the agent's thread asked for its CPU time */
 __u64 mp_calib_cpu __weak; /* what it got */
@@ -21,6 +29,15 @@ __u64 mp_calib_cpu __weak; /* what it got */
 #define MP_MAX_SLICE_NS 20000000
 
 #define MP_LOAD(x) (*(volatile __typeof__(x) *)&(x))
+
+/* x86 keeps loads in order; elsewhere an atomic operation that returns a value is a full barrier.
+ */
+#ifdef __TARGET_ARCH_x86
+#define mp_fence() barrier()
+#else
+__u32 mp_fences __weak;
+#define mp_fence() ((void)__sync_fetch_and_add(&mp_fences, 1))
+#endif
 
 /*
  * The agent asks for its CPU time, which brings its exec_start up to date, notes CLOCK_MONOTONIC
@@ -62,51 +79,95 @@ static __always_inline __u64 mp_thread_run_ns(struct task_struct *t)
 	return slice > 0 && slice < MP_MAX_SLICE_NS ? sum + slice : sum;
 }
 
-/* Totals of the threads that ended; the first reading of a process, so it sets, not adds. */
-static __always_inline void mp_read_signal(struct mp_rec *r, struct mp_slot *s,
-					   struct signal_struct *sig)
+/*
+ * What threads used: the fields of a record that are sums over them, in a record's order. Of a
+ * group that nobody wants all are 0.
+ */
+struct mp_used {
+	__u64 run_ns, utime_ns, stime_ns;
+	__u64 run_delay_ns, nvcsw, nivcsw, minflt, majflt;
+	__u64 rchar, wchar, syscr, syscw, read_bytes, write_bytes;
+};
+_Static_assert(sizeof(struct mp_used) == __builtin_offsetof(struct mp_rec, rss_file_pages) -
+						 __builtin_offsetof(struct mp_rec, run_ns),
+	       "struct mp_used is a part of struct mp_rec");
+
+static __always_inline struct mp_used *mp_used_of(struct mp_rec *r)
 {
-	r->run_ns = sig->sum_sched_runtime;
-	r->utime_ns = sig->utime;
-	r->stime_ns = sig->stime;
-	if (mp_want & MP_HAS_SCHED) {
-		r->nvcsw = sig->nvcsw;
-		r->nivcsw = sig->nivcsw;
-		r->minflt = sig->min_flt;
-		r->majflt = sig->maj_flt;
-		r->run_delay_ns = s->run_delay_ns;
+	return (struct mp_used *)&r->run_ns;
+}
+
+/* Totals of the threads that ended: sets, not adds. All of it changes under stats_lock only. */
+static __always_inline void mp_read_signal(struct mp_used *u, struct signal_struct *sig, __u32 want)
+{
+	__builtin_memset(u, 0, sizeof(*u));
+	u->run_ns = sig->sum_sched_runtime;
+	u->utime_ns = sig->utime;
+	u->stime_ns = sig->stime;
+	if (want & MP_HAS_SCHED) {
+		u->nvcsw = sig->nvcsw;
+		u->nivcsw = sig->nivcsw;
+		u->minflt = sig->min_flt;
+		u->majflt = sig->maj_flt;
 	}
-	if (mp_has_io() && (mp_want & MP_HAS_IO)) {
-		r->rchar = sig->ioac.rchar;
-		r->wchar = sig->ioac.wchar;
-		r->syscr = sig->ioac.syscr;
-		r->syscw = sig->ioac.syscw;
-		r->read_bytes = sig->ioac.read_bytes;
-		r->write_bytes = sig->ioac.write_bytes;
+	if (mp_has_io() && (want & MP_HAS_IO)) {
+		u->rchar = sig->ioac.rchar;
+		u->wchar = sig->ioac.wchar;
+		u->syscr = sig->ioac.syscr;
+		u->syscw = sig->ioac.syscw;
+		u->read_bytes = sig->ioac.read_bytes;
+		u->write_bytes = sig->ioac.write_bytes;
 	}
 }
 
-static __always_inline void mp_read_thread(struct mp_rec *r, struct task_struct *t)
+/* One living thread: sets, not adds. */
+static __always_inline void mp_read_thread(struct mp_used *u, struct task_struct *t, __u32 want)
 {
-	r->run_ns += mp_thread_run_ns(t);
-	r->utime_ns += t->utime;
-	r->stime_ns += t->stime;
-	if (mp_want & MP_HAS_SCHED) {
-		r->nvcsw += t->nvcsw;
-		r->nivcsw += t->nivcsw;
-		r->minflt += t->min_flt;
-		r->majflt += t->maj_flt;
+	u->run_ns = mp_thread_run_ns(t);
+	u->utime_ns = t->utime;
+	u->stime_ns = t->stime;
+	if (want & MP_HAS_SCHED) {
+		u->nvcsw = t->nvcsw;
+		u->nivcsw = t->nivcsw;
+		u->minflt = t->min_flt;
+		u->majflt = t->maj_flt;
 		if (mp_has_run_delay())
-			r->run_delay_ns += t->sched_info.run_delay;
+			u->run_delay_ns = t->sched_info.run_delay;
 	}
-	if (mp_has_io() && (mp_want & MP_HAS_IO)) {
-		r->rchar += t->ioac.rchar;
-		r->wchar += t->ioac.wchar;
-		r->syscr += t->ioac.syscr;
-		r->syscw += t->ioac.syscw;
-		r->read_bytes += t->ioac.read_bytes;
-		r->write_bytes += t->ioac.write_bytes;
+	if (mp_has_io() && (want & MP_HAS_IO)) {
+		u->rchar = t->ioac.rchar;
+		u->wchar = t->ioac.wchar;
+		u->syscr = t->ioac.syscr;
+		u->syscw = t->ioac.syscw;
+		u->read_bytes = t->ioac.read_bytes;
+		u->write_bytes = t->ioac.write_bytes;
 	}
+}
+
+/* to += a or, where it goes, to -= a; of what is wanted. */
+static __always_inline void mp_used_add(struct mp_used *to, const struct mp_used *a, __u32 want,
+					const bool goes)
+{
+#define MP_ADD(f) to->f += goes ? -a->f : a->f
+	MP_ADD(run_ns);
+	MP_ADD(utime_ns);
+	MP_ADD(stime_ns);
+	if (want & MP_HAS_SCHED) {
+		MP_ADD(run_delay_ns);
+		MP_ADD(nvcsw);
+		MP_ADD(nivcsw);
+		MP_ADD(minflt);
+		MP_ADD(majflt);
+	}
+	if (want & MP_HAS_IO) {
+		MP_ADD(rchar);
+		MP_ADD(wchar);
+		MP_ADD(syscr);
+		MP_ADD(syscw);
+		MP_ADD(read_bytes);
+		MP_ADD(write_bytes);
+	}
+#undef MP_ADD
 }
 
 static __always_inline void mp_read_mem(struct mp_rec *r, struct mm_struct *mm)

@@ -7,57 +7,57 @@
  * calls kfuncs is here: libbpf 1.1 cannot link two objects that name the same.
  */
 #include "hooks.bpf.h"
-#include "read.bpf.h"
+#include "threads.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-extern int bpf_iter_task_new(struct bpf_iter_task *it, struct task_struct *task,
-			     unsigned int flags) __ksym __weak;
-extern struct task_struct *bpf_iter_task_next(struct bpf_iter_task *it) __ksym __weak;
-extern void bpf_iter_task_destroy(struct bpf_iter_task *it) __ksym __weak;
-
 /* kernel/bpf/task_iter.c */
-#define MP_ITER_ALL_PROCS    0
-#define MP_ITER_PROC_THREADS 2
+#define MP_ITER_ALL_PROCS 0
 
 #define MP_STATES_A_WORD 8
-#define MP_MAX_TRIES     3
 
 __u32 mp_top;    /* in: walk slots below this, a multiple of MP_SLOT_GROUP */
 __u32 mp_n_recs; /* out: records in use are below this */
 
-/*
- * All threads of one process. stats_lock's sequence is odd or changes while a thread moves its
- * totals to signal_struct: what was added up then may hold them twice or not at all.
- */
-static __always_inline void mp_read_threads(struct mp_rec *r, struct mp_slot *s,
-					    struct task_struct *leader, struct signal_struct *sig)
+/* All threads of one process, ended ones included, into k->used. */
+static __always_inline void mp_read_threads(struct mp_rec *r, __u32 slot, struct mp_slot *s,
+					    struct mp_known *k, struct task_struct *leader,
+					    struct signal_struct *sig)
 {
-	struct bpf_iter_task it;
-	struct task_struct *t;
-	__u32 seq, tries = 0;
+	/* One that is read for the first time may be gone by the next: not worth remembering yet.
+	 */
+	bool keep =
+		r->state == MP_REC_LIVE && k->start_ns == s->start_ns && MP_LOAD(sig->nr_threads);
+	__u32 tries = 0;
 
-again:
-	seq = MP_LOAD(sig->stats_lock.seqcount.seqcount.sequence);
-	mp_read_signal(r, s, sig);
-	/* After reaping, the leader's own totals are in signal_struct as well. */
-	if (MP_LOAD(sig->nr_threads)) {
-		bpf_iter_task_new(&it, leader, MP_ITER_PROC_THREADS);
-		while ((t = bpf_iter_task_next(&it)))
-			mp_read_thread(r, t);
-		bpf_iter_task_destroy(&it);
-	} else if (mp_has_run_delay() && (mp_want & MP_HAS_SCHED)) {
-		r->run_delay_ns += leader->sched_info.run_delay;
+	k->ran = 0;
+	k->fds_kept = 0;
+	k->sig = 0; /* nothing is remembered until it is whole */
+	k->start_ns = s->start_ns;
+	if (!MP_LOAD(sig->nr_threads)) {
+		/* After reaping, the leader's own totals are in signal_struct as well. */
+		mp_read_signal(&k->used, sig, k->want);
+		if (mp_has_run_delay() && (k->want & MP_HAS_SCHED))
+			k->used.run_delay_ns = leader->sched_info.run_delay;
+		return;
 	}
-	if ((seq & 1) || seq != MP_LOAD(sig->stats_lock.seqcount.seqcount.sequence)) {
+	keep = keep && mp_lines_reserve(k, MP_LOAD(sig->nr_threads));
+again:
+	if (!mp_threads_walk(k, slot, leader, sig, keep)) {
 		if (++tries < MP_MAX_TRIES)
 			goto again;
 		r->flags |= MP_REC_TORN;
+		return;
 	}
+	if (!keep || k->n != MP_LOAD(sig->nr_threads) || k->n > k->lines * MP_LINE_THREADS)
+		return;
+	mp_lines_end(k);
+	k->sig = (__u64)sig;
 }
 
 /* A leader that ended while threads live has neither memory nor files: any thread's will do. */
-static __noinline void mp_read_shared_of_threads(struct mp_rec *r, struct task_struct *leader)
+static __noinline void mp_read_shared_of_threads(struct mp_rec *r, struct task_struct *leader,
+						 __u32 want)
 {
 	struct bpf_iter_task it;
 	struct task_struct *t;
@@ -68,62 +68,116 @@ static __noinline void mp_read_shared_of_threads(struct mp_rec *r, struct task_s
 
 		if (!mm)
 			continue;
-		if (mp_want & MP_HAS_MEM)
+		if (want & MP_HAS_MEM)
 			mp_read_mem(r, mm);
-		if (mp_want & MP_HAS_FDS)
+		if (want & MP_HAS_FDS)
 			mp_read_fds(r, t->files);
 		break;
 	}
 	bpf_iter_task_destroy(&it);
 }
 
-static __always_inline void mp_read_shared(struct mp_rec *r, struct task_struct *leader)
+/*
+ * Only its own threads change a process's table of descriptors, unless it shares it with another
+ * process (then it has more users than the process has threads).
+ */
+static __always_inline void mp_read_shared(struct mp_rec *r, struct mp_known *k,
+					   struct task_struct *leader, struct mm_struct *mm,
+					   __u32 want)
 {
-	struct mm_struct *mm = leader->mm;
+	struct files_struct *files;
 
-	if (!mm) {
-		if (leader->exit_state)
-			mp_read_shared_of_threads(r, leader);
+	if (want & MP_HAS_MEM)
+		mp_read_mem(r, mm);
+	if (!(want & MP_HAS_FDS))
+		return;
+	if (k->fds_kept && !k->ran) {
+		r->valid |= MP_HAS_FDS;
 		return;
 	}
-	if (mp_want & MP_HAS_MEM)
-		mp_read_mem(r, mm);
-	if (mp_want & MP_HAS_FDS)
-		mp_read_fds(r, leader->files);
+	files = leader->files;
+	mp_read_fds(r, files);
+	k->fds_kept = files && (r->valid & MP_HAS_FDS) && (__u32)files->count.counter <= k->n;
 }
 
-/* True: it ended and its totals are final. */
-static __always_inline bool mp_read_process(struct mp_rec *r, struct mp_slot *s,
-					    struct task_struct *leader, __u64 now)
+/* k->used is up to date: the rest of the record. True: the process ended and its totals are final.
+ */
+static __always_inline bool mp_read_process(struct mp_rec *r, struct mp_slot *s, struct mp_known *k,
+					    struct task_struct *leader, struct signal_struct *sig,
+					    __u64 now, __u32 want)
 {
-	struct signal_struct *sig = leader->signal;
 	/* The first reading of this process has no previous one to be not below of. */
 	__u64 floor = r->state == MP_REC_LIVE && r->start_ns == s->start_ns ? r->run_ns : 0;
 	int threads;
 
-	if (!sig)
-		return false;
 	mp_read_slot(r, s);
 	r->sampled_ns = now;
-	r->valid = (mp_want & (MP_HAS_CPU | MP_HAS_SCHED)) | MP_HAS_THREADS;
+	r->valid = (want & (MP_HAS_CPU | MP_HAS_SCHED)) | MP_HAS_THREADS;
 	if (mp_has_io())
-		r->valid |= mp_want & MP_HAS_IO;
+		r->valid |= want & MP_HAS_IO;
 	if (mp_sched_gen)
 		r->valid |= MP_HAS_IOWAIT;
-	mp_read_threads(r, s, leader, sig);
+	*mp_used_of(r) = k->used;
+	if (want & MP_HAS_SCHED)
+		r->run_delay_ns += s->run_delay_ns;
 	if (r->run_ns < floor)
 		r->run_ns = floor;
 	threads = MP_LOAD(sig->nr_threads);
-	if (!threads || (threads == 1 && MP_LOAD(leader->exit_state))) {
+	/* One that ended while it was read is read in full by the next reading. */
+	if (want == MP_WANT_ALL && (!threads || (threads == 1 && MP_LOAD(leader->exit_state)))) {
 		r->exit_code = mp_exit_code(leader, sig);
 		r->threads = r->fds = 0;
 		return true;
 	}
 	r->exit_ns = 0;
 	r->exit_code = 0;
-	r->threads = threads;
+	r->threads = threads ? threads : 1;
 	r->ppid = mp_vtgid(leader->real_parent);
-	mp_read_shared(r, leader);
+	return false;
+}
+
+/*
+ * The short way, for a living process whose threads are remembered: no reference is needed. False:
+ * the long way it must be.
+ */
+static __always_inline bool mp_read_known(struct mp_rec *r, __u32 slot, struct mp_slot *s,
+					  struct mp_known *k, struct task_struct *leader, __u64 now)
+{
+	struct signal_struct *sig = leader->signal;
+	struct mm_struct *mm = leader->mm;
+	__u32 want = mp_want;
+
+	/* What has just begun, exec'd or is ending is read in full. */
+	if (!sig || !mm || r->state != MP_REC_LIVE || r->execs != s->execs ||
+	    MP_LOAD(leader->exit_state) || !mp_known_update(k, slot, s, sig, want) ||
+	    mp_read_process(r, s, k, leader, sig, now, want))
+		return false;
+	mp_read_shared(r, k, leader, mm, want);
+	return true;
+}
+
+/* The long way. True: it ended and its totals are final. */
+static __always_inline bool mp_read_all(struct mp_rec *r, __u32 slot, struct mp_slot *s,
+					struct mp_known *k, struct task_struct *leader, __u64 now)
+{
+	struct signal_struct *sig = leader->signal;
+	bool same = r->state == MP_REC_LIVE && r->start_ns == s->start_ns && r->execs == s->execs;
+	__u32 want = same ? mp_want : MP_WANT_ALL;
+	struct mm_struct *mm;
+
+	if (!sig)
+		return false;
+	if (MP_LOAD(leader->exit_state))
+		want = MP_WANT_ALL;
+	k->want = want;
+	mp_read_threads(r, slot, s, k, leader, sig);
+	if (mp_read_process(r, s, k, leader, sig, now, want))
+		return true;
+	mm = leader->mm;
+	if (mm)
+		mp_read_shared(r, k, leader, mm, want);
+	else if (leader->exit_state)
+		mp_read_shared_of_threads(r, leader, want);
 	return false;
 }
 
@@ -131,6 +185,7 @@ static __always_inline void mp_snap_slot(__u32 slot, __u64 now)
 {
 	__u8 state = mp_state_of(slot);
 	struct task_struct *leader;
+	struct mp_known *k;
 	struct mp_held *h;
 	struct mp_slot *s;
 	struct mp_rec *r;
@@ -141,7 +196,8 @@ static __always_inline void mp_snap_slot(__u32 slot, __u64 now)
 	s = mp_slot_of(slot);
 	r = bpf_map_lookup_elem(&mp_recs, &slot);
 	h = bpf_map_lookup_elem(&mp_tasks, &slot);
-	if (!s || !r || !h)
+	k = bpf_map_lookup_elem(&mp_knowns, &slot);
+	if (!s || !r || !h || !k)
 		return;
 	if (state == MP_SLOT_DONE) {
 		mp_slot_put(slot, r);
@@ -164,6 +220,10 @@ static __always_inline void mp_snap_slot(__u32 slot, __u64 now)
 		mp_n_recs = slot + 1;
 	bpf_rcu_read_lock();
 	leader = h->task;
+	if (leader && mp_read_known(r, slot, s, k, leader, now)) {
+		bpf_rcu_read_unlock();
+		return;
+	}
 	/*
 	 * Between a thread's exec and its hook the old leader is held, which has given its pid away
 	 * and been released: the process goes on under the new one.
@@ -176,7 +236,7 @@ static __always_inline void mp_snap_slot(__u32 slot, __u64 now)
 		bpf_rcu_read_unlock();
 		return;
 	}
-	ended = mp_read_process(r, s, leader, now);
+	ended = mp_read_all(r, slot, s, k, leader, now);
 	bpf_task_release(leader);
 	bpf_rcu_read_unlock();
 	if (!ended) {

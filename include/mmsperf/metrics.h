@@ -31,6 +31,7 @@ struct mp_sel {
 	int16_t family, metric, op; /* private to src/metrics */
 	int16_t arg;                /* private: index into the view's tables, or -1 */
 	unsigned groups; /* enum mp_group: the caller asks mp_meter_source()'s need_groups for it */
+	unsigned fields; /* enum mp_rec_valid: likewise its `want` */
 	enum mp_unit unit;
 	enum mp_kind kind;
 	enum mp_better better;

@@ -264,6 +264,8 @@ bool mp_members_self_cost(struct mp_source *s, uint64_t *ret_run_ns, uint64_t *r
 
 void mp_members_want(struct mp_source *s, unsigned valid)
 {
+	if (valid & MP_HAS_FAULTS) /* kept together */
+		valid |= MP_HAS_SCHED;
 	mp_bpf_of(s)->skel->bss->mp_want = valid | MP_HAS_CPU;
 }
 

@@ -274,6 +274,7 @@ int mp_view_select(struct mp_view *v, const char *name, struct mp_sel *ret_sel,
 	if (n.family == MP_FAM_LOG)
 		sel.op = (int16_t)n.arg;
 	sel.groups = info.groups;
+	sel.fields = n.family == MP_FAM_PROC ? info.has : 0;
 	sel.unit = info.unit;
 	sel.kind = info.kind;
 	sel.better = info.better;

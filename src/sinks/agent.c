@@ -77,25 +77,41 @@ void mp_agent_tick(struct mp_agent *a)
 		mp_debug("sample: %s", strerror(-r));
 }
 
-void mp_agent_update_groups(struct mp_agent *a)
+static void update_groups(struct mp_agent *a, unsigned groups)
 {
 	struct mp_source *s = mp_meter_source(a->opts.meter);
-	unsigned groups = a->record_groups.groups;
 	struct mp_diag d = {0};
-	struct mp_client *c;
 	int r;
 
-	LIST_FOREACH(c, &a->clients, link)
-		if (!c->dead)
-			groups |= c->stream.groups | c->single.groups;
-	if (groups == a->groups)
+	if (groups == a->needs.groups)
 		return;
-	a->groups = groups;
+	a->needs.groups = groups;
 	r = s->ops->need_groups ? s->ops->need_groups(s, groups, &d) : -EOPNOTSUPP;
 	if (r < 0 && groups & ~a->groups_failed) {
 		a->groups_failed |= groups;
 		mp_warning("some metrics stay NaN: %s", *d.msg ? d.msg : strerror(-r));
 	}
+}
+
+void mp_agent_update_needs(struct mp_agent *a)
+{
+	struct mp_source *s = mp_meter_source(a->opts.meter);
+	struct mp_needs all = a->record_needs;
+	struct mp_client *c;
+
+	LIST_FOREACH(c, &a->clients, link) {
+		if (c->dead)
+			continue;
+		all.groups |= c->stream.needs.groups | c->single.needs.groups;
+		all.fields |= c->stream.needs.fields | c->single.needs.fields;
+	}
+	update_groups(a, all.groups);
+	if (s->ops->want)
+		s->ops->want(s, all.fields);
+	/* A reading that has not what a newcomer wants is not the first he gets. */
+	if (all.fields & ~a->needs.fields)
+		a->ticked_ns = 0;
+	a->needs.fields = all.fields;
 }
 
 static int open_signals(struct mp_agent *a)
@@ -248,11 +264,11 @@ int mp_agent_record(struct mp_agent *a, const char *dir, double interval_s,
 	r = mp_ticker_get(a, interval_s, &a->record_ticker);
 	if (r < 0)
 		return mp_diag_set(d, r, NULL, 0, 0, "cannot record: %s", strerror(-r));
-	r = mp_recorder_start(a->recorder, a->record_ticker->view, extra, n_extra,
-			      &a->record_groups.groups, d);
+	r = mp_recorder_start(a->recorder, a->record_ticker->view, extra, n_extra, &a->record_needs,
+			      d);
 	if (r < 0)
 		return r;
-	mp_agent_update_groups(a);
+	mp_agent_update_needs(a);
 	r = mp_ticker_start(a, a->record_ticker);
 	return r < 0 ? mp_diag_set(d, r, NULL, 0, 0, "cannot record: %s", strerror(-r)) : 0;
 }
@@ -273,8 +289,8 @@ static void record(struct mp_agent *a)
 	a->record_failed = true;
 	mp_recorder_free(TAKE_PTR(a->recorder));
 	mp_ticker_put(a, TAKE_PTR(a->record_ticker));
-	a->record_groups.groups = 0;
-	mp_agent_update_groups(a);
+	a->record_needs = (struct mp_needs){0};
+	mp_agent_update_needs(a);
 }
 
 /* All intervals that ended: one reading, one update a view, then everybody's line. */
@@ -350,7 +366,7 @@ static void sweep(struct mp_agent *a)
 		any = true;
 	}
 	if (any)
-		mp_agent_update_groups(a);
+		mp_agent_update_needs(a);
 }
 
 static bool commands_wait(const struct mp_agent *a)

@@ -48,12 +48,26 @@ struct mp_ticker {
 	struct mp_view *view;
 };
 
+/* What metrics need of the source: probe groups and parts of a record. */
+struct mp_needs {
+	unsigned groups; /* enum mp_group */
+	unsigned fields; /* enum mp_rec_valid */
+};
+
+static inline void mp_needs_add(struct mp_needs *n, const struct mp_sel *sel)
+{
+	if (!sel->known)
+		return;
+	n->groups |= sel->groups;
+	n->fields |= sel->fields;
+}
+
 /* A list of metrics parsed for a view. */
 struct mp_subscription {
 	const char **names; /* one block with their text: one free() */
 	size_t n;
 	struct mp_sel *sels;
-	unsigned groups;
+	struct mp_needs needs;
 	bool explained;    /* why values are absent */
 	unsigned samples;  /* made while a server was there, up to the explanation */
 	uint64_t since_ns; /* of the first of them */
@@ -103,9 +117,9 @@ struct mp_agent {
 
 	struct mp_recorder *recorder;
 	struct mp_ticker *record_ticker;
-	struct mp_subscription record_groups; /* only .groups is used */
+	struct mp_needs record_needs;
 
-	unsigned groups; /* attached now */
+	struct mp_needs needs; /* attached, and read, now */
 	unsigned groups_failed;
 	uint64_t ticked_ns;
 	bool stop, record_failed;
@@ -122,8 +136,8 @@ void mp_agent_say(struct mp_agent *a, enum mp_level level, const char *fmt, ...)
 void mp_agent_say_name(struct mp_agent *a, const char *name, const char *who, const char *note,
 		       bool known);
 int mp_agent_watch(struct mp_agent *a, struct mp_io *io, uint32_t events);
-/* Attaches what all subscriptions together need, detaches what none needs. */
-void mp_agent_update_groups(struct mp_agent *a);
+/* Attaches and reads what all subscriptions together need, and nothing that none needs. */
+void mp_agent_update_needs(struct mp_agent *a);
 /* One reading of the tree now, unless this round had one already. */
 void mp_agent_tick(struct mp_agent *a);
 
@@ -171,7 +185,7 @@ void mp_udp_receive(struct mp_agent *a, int fd);
 int mp_recorder_new(const char *dir, struct mp_recorder **ret_recorder, struct mp_diag *d);
 /* Header line and selections; on failure d says why. */
 int mp_recorder_start(struct mp_recorder *r, struct mp_view *v, const char *const *extra,
-		      size_t n_extra, unsigned *ret_groups, struct mp_diag *d);
+		      size_t n_extra, struct mp_needs *ret_needs, struct mp_diag *d);
 /* One row of each file. An error means that the recording is over. */
 int mp_recorder_sample(struct mp_recorder *r, struct mp_view *v, const struct mp_tree *tree,
 		       double wall_s, struct mp_diag *d);

@@ -147,14 +147,15 @@ static bool listed(const char *const *names, size_t n, const char *name)
 	return false;
 }
 
-static int add_column(struct mp_recorder *r, struct mp_view *v, const char *name, unsigned *groups)
+static int add_column(struct mp_recorder *r, struct mp_view *v, const char *name,
+		      struct mp_needs *needs)
 {
 	struct mp_sel *sel = &r->sels[r->n_sels];
 	int err = mp_view_select(v, name, sel, NULL);
 
 	if (err < 0)
 		return err;
-	*groups |= sel->known ? sel->groups : 0;
+	mp_needs_add(needs, sel);
 	r->n_sels++;
 	mp_buf_append(&r->metrics.row, ",", 1);
 	put_field(&r->metrics.row, name);
@@ -165,11 +166,11 @@ static int add_column(struct mp_recorder *r, struct mp_view *v, const char *name
 }
 
 int mp_recorder_start(struct mp_recorder *r, struct mp_view *v, const char *const *extra,
-		      size_t n_extra, unsigned *ret_groups, struct mp_diag *d)
+		      size_t n_extra, struct mp_needs *ret_needs, struct mp_diag *d)
 {
 	size_t n;
 	const char *const *names = mp_metric_recorded(&n);
-	unsigned groups = 0;
+	struct mp_needs needs = {0};
 	int err = 0;
 
 	r->sels = calloc(n + n_extra, sizeof(*r->sels));
@@ -178,10 +179,10 @@ int mp_recorder_start(struct mp_recorder *r, struct mp_view *v, const char *cons
 		return mp_diag_set(d, -ENOMEM, NULL, 0, 0, "out of memory");
 	mp_buf_puts(&r->metrics.row, "ts");
 	for (size_t i = 0; i < n && err == 0; i++)
-		err = add_column(r, v, names[i], &groups);
+		err = add_column(r, v, names[i], &needs);
 	for (size_t i = 0; i < n_extra && err == 0; i++)
 		if (!listed(names, n, extra[i]) && !listed(extra, i, extra[i]))
-			err = add_column(r, v, extra[i], &groups);
+			err = add_column(r, v, extra[i], &needs);
 	if (err < 0)
 		return mp_diag_set(d, err, NULL, 0, 0, "metrics of the recording: %s",
 				   strerror(-err));
@@ -191,7 +192,7 @@ int mp_recorder_start(struct mp_recorder *r, struct mp_view *v, const char *cons
 	if (err == 0)
 		err = csv_write(&r->workers, d);
 	if (err == 0)
-		*ret_groups = groups;
+		*ret_needs = needs;
 	return err;
 }
 

@@ -58,7 +58,7 @@ static int stream(struct mp_client *c, double interval_s, const char *const *nam
 	c->ticker = t;
 	c->stream = fresh;
 	/* Probes first, then the sample that the first line is compared with. */
-	mp_agent_update_groups(a);
+	mp_agent_update_needs(a);
 	return mp_ticker_start(a, t);
 }
 
@@ -115,7 +115,7 @@ static int single(struct mp_client *c, const struct mp_proto_cmd *cmd)
 		if (r < 0)
 			return r;
 		c->single_selected += (unsigned)cmd->n_names;
-		mp_agent_update_groups(a);
+		mp_agent_update_needs(a);
 	}
 	mp_agent_tick(a);
 	r = mp_view_update(c->single_view);

@@ -55,8 +55,7 @@ int mp_subscribe(struct mp_agent *a, struct mp_subscription *s, struct mp_view *
 		r = mp_view_select(v, names[i], &fresh.sels[i], &note);
 		if (r < 0)
 			goto fail;
-		if (fresh.sels[i].known)
-			fresh.groups |= fresh.sels[i].groups;
+		mp_needs_add(&fresh.needs, &fresh.sels[i]);
 		if (note)
 			mp_agent_say_name(a, names[i], who, note, fresh.sels[i].known);
 	}

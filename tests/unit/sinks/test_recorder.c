@@ -94,13 +94,13 @@ static const struct mp_tree tree = {
 	.procs = procs, .n = ARRAY_SIZE(procs), .models = models, .n_models = ARRAY_SIZE(models)};
 static const struct mp_tree empty;
 
-static struct mp_recorder *start(const char *const *extra, size_t n, unsigned *ret_groups)
+static struct mp_recorder *start(const char *const *extra, size_t n, struct mp_needs *ret_needs)
 {
 	struct mp_recorder *r;
 	struct mp_diag d = {0};
 
 	assert_int_equal(mp_recorder_new(dir, &r, &d), 0);
-	assert_int_equal(mp_recorder_start(r, NULL, extra, n, ret_groups, &d), 0);
+	assert_int_equal(mp_recorder_start(r, NULL, extra, n, ret_needs, &d), 0);
 	return r;
 }
 
@@ -109,11 +109,11 @@ static void rows(void **state)
 	static const char *const extra[] = {"grouped", "total_workers", "x,y", "bogus", "grouped"};
 	struct mp_diag d = {0};
 	struct mp_recorder *r;
-	unsigned groups = 0;
+	struct mp_needs needs = {0};
 
 	(void)state;
-	r = start(extra, ARRAY_SIZE(extra), &groups);
-	assert_int_equal(groups, MP_GROUP_SCHED);
+	r = start(extra, ARRAY_SIZE(extra), &needs);
+	assert_int_equal(needs.groups, MP_GROUP_SCHED);
 	values[0] = (struct mp_value){2, true};
 	values[1] = (struct mp_value){12.3456789, true};
 	values[2] = (struct mp_value){0, false};
@@ -142,11 +142,11 @@ static void a_row_that_does_not_fit_is_taken_back(void **state)
 	struct mp_diag d = {0};
 	_cleanup_free_ char *text = NULL;
 	struct mp_recorder *r;
-	unsigned groups;
+	struct mp_needs needs;
 	int e = 0, n = 0;
 
 	(void)state;
-	r = start(NULL, 0, &groups);
+	r = start(NULL, 0, &needs);
 	(void)signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
 	tight = old;
@@ -183,12 +183,12 @@ static void a_folder_that_cannot_be_made(void **state)
 static void an_old_recording_is_replaced(void **state)
 {
 	struct mp_recorder *r;
-	unsigned groups;
+	struct mp_needs needs;
 
 	(void)state;
-	r = start(NULL, 0, &groups);
+	r = start(NULL, 0, &needs);
 	mp_recorder_free(r);
-	r = start(NULL, 0, &groups);
+	r = start(NULL, 0, &needs);
 	expect_file("workers.csv", "ts,model,slot,pid,metric,value\n");
 	mp_recorder_free(r);
 }
