@@ -70,16 +70,22 @@ int mp_index_list(struct mp_index *ix, const struct mp_run_filter *f, struct mp_
 		  struct mp_diag *d);
 void mp_run_list_done(struct mp_run_list *l);
 
-/* mean, max, min of one metric in one suite, over the runs that match: oldest first. */
-struct mp_history_point {
-	char *id, *commit; /* owned */
-	double started_s, mean, max, min;
+/* mean, max, min of one metric in one suite of runs->v[run]. Strings are valid during the call. */
+struct mp_index_value {
+	size_t run;
+	const char *suite, *label, *metric; /* as in struct mp_aggregate */
+	double mean, max, min;
 };
-int mp_index_history(struct mp_index *ix, const struct mp_run_filter *f, const char *suite,
-		     const char *label, const char *metric, struct mp_history_point **ret,
-		     size_t *ret_n, struct mp_diag *d);
-
-void mp_history_free(struct mp_history_point *v, size_t n);
+/* Called for what is found; a result below 0 ends the reading and is returned. */
+struct mp_index_reader {
+	int (*suite)(void *arg, size_t run, const char *name, enum mp_verdict verdict);
+	int (*value)(void *arg, const struct mp_index_value *v); /* by suite, label and metric */
+	bool (*wants)(void *arg, size_t run); /* NULL: every listed run */
+	void *arg;
+};
+/* Suites, and then values, of listed runs. */
+int mp_index_values(struct mp_index *ix, const struct mp_run_list *runs,
+		    const struct mp_index_reader *reader, struct mp_diag *d);
 
 /* Adds or, with remove, takes away a tag in the run's run.json. Tags have no blanks. */
 int mp_store_tag(const char *dir, const char *tag, bool remove, struct mp_diag *d);
@@ -134,6 +140,10 @@ int mp_s3_push(struct mp_s3 *s, const char *run_dir, struct mp_s3_count *ret, st
 /* The run as OUT/ID, through OUT/.fetch-ID, where a later call goes on after a cut. */
 int mp_s3_fetch(struct mp_s3 *s, const char *id, const char *out, char **ret_dir,
 		struct mp_s3_count *ret, struct mp_diag *d);
+/* Only the named files of a run into OUT/ID, which is no whole run then; what the run does not have
+ * is left out. */
+int mp_s3_fetch_some(struct mp_s3 *s, const char *id, const char *out, const char *const *files,
+		     size_t n, struct mp_diag *d);
 /* Whole runs, newest first; a verdict, suite, tag or fingerprint in f costs a request a run. Rows
  * beyond their name (with details: all of them) are read from the markers. */
 int mp_s3_list(struct mp_s3 *s, const struct mp_run_filter *f, bool details,

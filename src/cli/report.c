@@ -13,6 +13,7 @@
 #include <mmsperf/str.h>
 
 #include "cli/commands.h"
+#include "cli/report.h"
 
 #include <errno.h>
 #include <string.h>
@@ -71,8 +72,8 @@ static int load_run(const char *folder, struct mp_run **ret_run)
 	return 0;
 }
 
-/* The page is there whatever becomes of the viewer: a failure is said, not returned. */
-static void open_page(const char *page)
+/* The page is there whatever becomes of the viewer. */
+void mp_report_open(const char *page)
 {
 	const char *const argv[] = {"xdg-open", page, NULL};
 	struct mp_child child = MP_CHILD_INIT;
@@ -92,42 +93,24 @@ static void open_page(const char *page)
 			   r == -ENOENT ? "xdg-open is missing or knows none" : strerror(-r), page);
 }
 
-int mp_cmd_report(int argc, char **argv)
+static const char about[] =
+	"Writes junit.html, junit.xml and their copies again from a stored run. FOLDER is a run's\n"
+	"folder, an artifacts folder (its newest run), or any folder that Taurus left behind\n"
+	"(kpi.jtl, final_stats.csv, SAlogs_*.csv, effective.yml), or one that holds such folders.\n"
+	"With --history, FOLDER (default: OUT) holds runs: history.html shows every metric over the\n"
+	"newest N of each environment, with the median of the passing ones.";
+
+static const char epilog[] =
+	"Exit status: 0 written, 1 the folder cannot be read or written, or has no run that matches;\n"
+	"2 usage.";
+
+static int write_run(const struct mp_report_args *a, const char *where)
 {
-	bool open = false, quiet = false;
-	const struct mp_opt opts[] = {
-		{'o', "open", NULL, MP_OPT_FLAG, &open, NULL, "show the page in a browser", 0, 0},
-		{'q', "quiet", NULL, MP_OPT_FLAG, &quiet, NULL, "print no table", 0, 0},
-	};
-	const struct mp_usage usage = {
-		.command = "mmsperf-bpf report",
-		.synopsis = "[OPTIONS] FOLDER",
-		.about =
-			"Writes junit.html, junit.xml and their copies again from a stored run. FOLDER is a run's\n"
-			"folder, an artifacts folder (its newest run), or any folder that Taurus left behind\n"
-			"(kpi.jtl, final_stats.csv, SAlogs_*.csv, effective.yml), or one that holds such folders.",
-		.epilog =
-			"Exit status: 0 written, 1 the folder cannot be read or written, 2 usage.",
-		.opts = opts,
-		.n_opts = ARRAY_SIZE(opts),
-	};
-	_cleanup_free_ char *folder = NULL, *page = NULL;
+	_cleanup_free_ char *folder = find_run(where), *page = NULL;
 	_cleanup_run_ struct mp_run *run = NULL;
 	struct mp_diag d = {0};
-	int operands, r;
+	int r;
 
-	r = mp_options_parse(&usage, argc, argv, &operands);
-	if (r)
-		return r > 0 ? MP_EXIT_OK : MP_EXIT_USAGE;
-	if (operands != 1) {
-		mp_error("report takes one folder (see 'mmsperf-bpf report --help')");
-		return MP_EXIT_USAGE;
-	}
-	if (!mp_is_dir(argv[1])) {
-		mp_error("'%s' is not a folder", argv[1]);
-		return MP_EXIT_INFRA;
-	}
-	folder = find_run(argv[1]);
 	if (!folder || load_run(folder, &run) < 0)
 		return MP_EXIT_INFRA;
 	r = mp_report_junit(run, &d);
@@ -137,13 +120,75 @@ int mp_cmd_report(int argc, char **argv)
 		complain(&d);
 		return MP_EXIT_INFRA;
 	}
-	if (!quiet)
+	if (!a->quiet)
 		mp_report_console(run, stdout);
 	page = mp_path_join(run->dir, "junit.html");
 	if (!page)
 		return MP_EXIT_INFRA;
 	printf("report: %s\n", page);
-	if (open)
-		open_page(page);
+	if (a->open)
+		mp_report_open(page);
 	return MP_EXIT_OK;
+}
+
+static int check(const struct mp_report_args *a, int operands)
+{
+	if (operands > 1 || (!operands && !a->history)) {
+		mp_error("report takes one folder (see 'mmsperf-bpf report --help')");
+		return -EINVAL;
+	}
+	if (!a->history && (a->store || a->env)) {
+		mp_error("--%s belongs to --history", a->store ? "store" : "env");
+		return -EINVAL;
+	}
+	if (a->store && !mp_s3_is_url(a->store)) {
+		mp_error("--store '%s': s3://BUCKET[/PREFIX] is needed", a->store);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int mp_cmd_report(int argc, char **argv)
+{
+	struct mp_report_args a = {.out = "out", .give_up_s = MP_S3_GIVE_UP_S};
+	const struct mp_opt opts[] = {
+		{0, "open", NULL, MP_OPT_FLAG, &a.open, NULL, "show the page in a browser", 0, 0},
+		{'q', "quiet", NULL, MP_OPT_FLAG, &a.quiet, NULL, "print no table", 0, 0},
+		{0, "history", NULL, MP_OPT_INT, &a.history, "N",
+		 "history.html of the newest N runs of each environment", 1, 1000000},
+		{'a', "artifacts-dir", "out", MP_OPT_STRING, &a.out, "OUT",
+		 "the folder of the runs (default: out)", 0, 0},
+		{'e', "env", "env-name", MP_OPT_STRING, &a.env, "GLOB",
+		 "--history: of these environments", 0, 0},
+		{'s', "suite", NULL, MP_OPT_STRING, &a.suite, "GLOB", "--history: of these suites", 0,
+		 0},
+		{0, "store", NULL, MP_OPT_STRING, &a.store, "s3://BUCKET/PREFIX",
+		 "--history: of the runs kept there", 0, 0},
+		{0, "store-timeout", NULL, MP_OPT_SECONDS, &a.give_up_s, "TIME",
+		 "give up a request after failing so long (default: 2m)", 0, 0},
+		{'o', "output", NULL, MP_OPT_STRING, &a.output, "FILE",
+		 "--history: the page's file (default: OUT/history.html)", 0, 0},
+	};
+	const struct mp_usage usage = {
+		.command = "mmsperf-bpf report",
+		.synopsis = "[OPTIONS] FOLDER",
+		.about = about,
+		.epilog = epilog,
+		.opts = opts,
+		.n_opts = ARRAY_SIZE(opts),
+	};
+	const char *folder;
+	int operands, r;
+
+	r = mp_options_parse(&usage, argc, argv, &operands);
+	if (r)
+		return r > 0 ? MP_EXIT_OK : MP_EXIT_USAGE;
+	if (check(&a, operands) < 0)
+		return MP_EXIT_USAGE;
+	folder = operands ? argv[1] : a.out;
+	if (!mp_is_dir(folder) && !a.store) {
+		mp_error("'%s' is not a folder", folder);
+		return MP_EXIT_INFRA;
+	}
+	return a.history ? mp_report_history_page(&a, folder) : write_run(&a, folder);
 }

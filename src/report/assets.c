@@ -23,6 +23,7 @@ EMBED(shell_js, "src/report/assets/shell.js");
 EMBED(charts_js, "src/report/assets/charts.js");
 EMBED(page_js, "src/report/assets/page.js");
 EMBED(compare_js, "src/report/assets/compare.js");
+EMBED(history_js, "src/report/assets/history.js");
 EMBED(uplot_css, "build/assets/uPlot.min.css");
 EMBED(uplot_js, "build/assets/uPlot.iife.min.js");
 
@@ -34,6 +35,7 @@ static const struct {
 	[MP_ASSET_CHARTS_JS] = {mp_asset_charts_js, mp_asset_charts_js_end},
 	[MP_ASSET_PAGE_JS] = {mp_asset_page_js, mp_asset_page_js_end},
 	[MP_ASSET_COMPARE_JS] = {mp_asset_compare_js, mp_asset_compare_js_end},
+	[MP_ASSET_HISTORY_JS] = {mp_asset_history_js, mp_asset_history_js_end},
 	[MP_ASSET_UPLOT_CSS] = {mp_asset_uplot_css, mp_asset_uplot_css_end},
 	[MP_ASSET_UPLOT_JS] = {mp_asset_uplot_js, mp_asset_uplot_js_end},
 };

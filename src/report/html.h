@@ -40,6 +40,8 @@ const char *mp_html_suite_dir(const struct mp_run *r, const struct mp_suite_resu
 bool mp_html_losses(struct mp_buf *b, const struct mp_monitor_cost *m);
 /* The machine's fingerprint as a folded table; nothing where there is none. */
 void mp_html_environment(struct mp_buf *b, const struct mp_fingerprint *fp);
+/* A path as part of a link: every byte but RFC 3986's unreserved ones and '/' is escaped. */
+void mp_html_href(struct mp_buf *b, const char *s);
 /* A list of links to the files of dir; prefix leads there from the page's folder. */
 void mp_html_files(struct mp_buf *b, const char *dir, const char *prefix);
 /* Everything up to and with </head>; title as plain text. */

@@ -134,8 +134,7 @@ static void write_slow(struct mp_buf *b, const struct mp_suite_result *s)
 	mp_buf_puts(b, "</tbody></table></div></div>\n");
 }
 
-/* Bytes outside RFC 3986's unreserved set are escaped, so a hostile file name stays one link. */
-static void put_href(struct mp_buf *b, const char *s)
+void mp_html_href(struct mp_buf *b, const char *s)
 {
 	for (; *s; s++) {
 		unsigned char c = (unsigned char)*s;
@@ -171,8 +170,8 @@ void mp_html_files(struct mp_buf *b, const char *dir, const char *prefix)
 	for (int i = 0; i < n; i++) {
 		if (i < MAX_FILES) {
 			mp_buf_puts(b, "<li><a data-file href=\"");
-			put_href(b, prefix);
-			put_href(b, e[i]->d_name);
+			mp_html_href(b, prefix);
+			mp_html_href(b, e[i]->d_name);
 			mp_buf_puts(b, "\">");
 			mp_html_text(b, e[i]->d_name);
 			mp_buf_puts(b, "</a></li>");

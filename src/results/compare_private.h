@@ -12,6 +12,9 @@ double mp_measure_aggregate(const double *v, size_t n, enum mp_agg agg);
 /* The same of a column of s's recording while there was load; NaN when there is none. */
 double mp_measure_column(const struct mp_suite_result *s, const char *name, enum mp_agg agg);
 
+/* Importance of a recorded metric by its name: the smaller, the sooner it is shown. */
+int mp_measure_rank(const char *name);
+
 void mp_cmp_row_done(struct mp_cmp_row *r);
 /* Values, effect, interval and upstream's difference from the values of the sides' runs; a and b
  * get reordered. */

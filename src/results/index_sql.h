@@ -87,8 +87,15 @@ static const char sql_list[] =
 	" unfinished, suites, suites_passed, suites_bad, cases, cases_bad, hold_cap FROM runs"
 	" WHERE" SQL_FILTER " ORDER BY started DESC, no DESC LIMIT ?8";
 static const char sql_count[] = "SELECT count(*) FROM runs WHERE" SQL_FILTER;
-/* ?9 suite, ?10 label, ?11 metric of the series */
-static const char sql_history[] =
-	"SELECT id, commit_id, started, mean, max, min FROM aggregates JOIN runs ON runs.no = run"
-	" WHERE series = (SELECT no FROM series WHERE suite = ?9 AND label = ?10 AND metric = ?11)"
-	" AND" SQL_FILTER " ORDER BY started DESC, run DESC LIMIT ?8";
+
+/* The runs that values are asked for, and their places in the caller's list. */
+static const char sql_wanted[] = "CREATE TEMP TABLE IF NOT EXISTS wanted(run INTEGER PRIMARY KEY,"
+				 " at INTEGER);DELETE FROM wanted;";
+static const char sql_want[] = "INSERT INTO wanted SELECT no, ?2 FROM runs WHERE id = ?1";
+static const char sql_wanted_suites[] =
+	"SELECT at, name, verdict FROM suites JOIN wanted USING(run) ORDER BY name, at";
+/* CROSS JOIN keeps the order of the loops: series by name, and each one's few runs by key */
+static const char sql_wanted_values[] =
+	"SELECT w.at, s.suite, s.label, s.metric, a.mean, a.max, a.min FROM series s"
+	" CROSS JOIN wanted w CROSS JOIN aggregates a ON a.series = s.no AND a.run = w.run"
+	" ORDER BY s.suite, s.label, s.metric";

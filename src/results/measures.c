@@ -239,7 +239,7 @@ static bool is_part(const char *name)
 	return false;
 }
 
-static int rank_of(const char *name)
+int mp_measure_rank(const char *name)
 {
 	static const struct {
 		const char *ending;
@@ -282,7 +282,7 @@ static int add_gauge(const struct mp_suite_result *s, const struct mp_series *c,
 				.agg = aggs[i],
 				.unit = c->unit,
 				.better = mp_metric_better(c->name),
-				.rank = rank_of(c->name) + (int)i,
+				.rank = mp_measure_rank(c->name) + (int)i,
 				.value = mp_measure_aggregate(c->v + from, to - from, aggs[i])});
 	return r;
 }

@@ -247,6 +247,23 @@ int mp_s3_fetch(struct mp_s3 *s, const char *id, const char *out, char **ret_dir
 	return 0;
 }
 
+int mp_s3_fetch_some(struct mp_s3 *s, const char *id, const char *out, const char *const *files,
+		     size_t n, struct mp_diag *d)
+{
+	_cleanup_free_ char *dir = mp_path_join(out, id);
+	_cleanup_(mp_s3_manifest_done) struct mp_s3_manifest m = {0};
+	int r;
+
+	if (!*id || *id == '.' || strchr(id, '/'))
+		return mp_diag_set(d, -EINVAL, NULL, 0, 0, "'%s' is no run's name", id);
+	r = dir ? get_manifest(s, id, &m, d) : -ENOMEM;
+	for (size_t i = 0; i < m.n && !r; i++)
+		for (size_t k = 0; k < n && !r; k++)
+			if (!strcmp(m.v[i].path, files[k]))
+				r = fetch_file(s, id, dir, &m.v[i], d);
+	return r;
+}
+
 /* --- names ----------------------------------------------------------------------------------- */
 
 struct ids {

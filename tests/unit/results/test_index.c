@@ -213,14 +213,30 @@ static void without_a_folder(void **state)
 	assert_non_null(strstr(d.msg, "no run was made"));
 }
 
-static void aggregates_and_history(void **state)
+static int see_suite(void *arg, size_t run, const char *name, enum mp_verdict v)
+{
+	mp_buf_printf(arg, "%zu:%s=%s ", run, name, mp_verdict_name(v));
+	return 0;
+}
+
+static int see_value(void *arg, const struct mp_index_value *v)
+{
+	assert_string_equal(v->suite, "suite_a");
+	assert_string_equal(v->label, "");
+	mp_buf_printf(arg, "%zu:%s=%g/%g/%g ", v->run, v->metric, v->mean, v->max, v->min);
+	return 0;
+}
+
+static void aggregates_and_values(void **state)
 {
 	_cleanup_free_ char *out = fresh_dir("history"),
 			    *a = make_run(out, "e", "aaaaaaa", 1000, MP_PASSED, true),
 			    *b = make_run(out, "e", "bbbbbbb", 2000, MP_FAILED, true);
-	const struct mp_run_filter none = {0}, passed = {.verdict = "passed"};
+	const struct mp_run_filter none = {0};
 	_cleanup_index_ struct mp_index *ix = NULL;
-	struct mp_history_point *v = NULL;
+	_cleanup_buf_ struct mp_buf seen = {0};
+	const struct mp_index_reader reader = {see_suite, see_value, NULL, &seen};
+	struct mp_run_list l = {0};
 	struct mp_aggregate *g = NULL;
 	size_t n = 0;
 
@@ -238,17 +254,11 @@ static void aggregates_and_history(void **state)
 	assert_string_equal(g[1].metric, "od\"d");
 	assert_double_equal(g[1].n, 1, 0);
 	mp_aggregates_free(g, n);
-	assert_int_equal(mp_index_history(ix, &none, "suite_a", "", "memory", &v, &n, NULL), 0);
-	assert_int_equal(n, 2);
-	assert_string_equal(v[0].id, "e__aaaaaaa__1000");
-	assert_double_equal(v[1].max, 20, 0);
-	mp_history_free(v, n);
-	assert_int_equal(mp_index_history(ix, &passed, "suite_a", "", "memory", &v, &n, NULL), 0);
-	assert_int_equal(n, 1);
-	mp_history_free(v, n);
-	assert_int_equal(mp_index_history(ix, &none, "suite_a", "", "other", &v, &n, NULL), 0);
-	assert_int_equal(n, 0);
-	mp_history_free(v, n);
+	assert_int_equal(mp_index_list(ix, &none, &l, NULL), 0);
+	assert_int_equal(mp_index_values(ix, &l, &reader, NULL), 0);
+	mp_run_list_done(&l);
+	assert_string_equal(seen.s, "0:suite_a=failed 1:suite_a=passed 1:memory=15/20/10 "
+				    "0:memory=15/20/10 1:od\"d=1/1/1 0:od\"d=1/1/1 ");
 	put_file(a, "aggregates.csv", "suite,label\n");
 	assert_int_equal(mp_aggregates_read(a, &g, &n, NULL), -EINVAL);
 	put_file(a, "aggregates.csv", "suite,label,metric,n,mean,max,min\nx,y\n");
@@ -332,7 +342,7 @@ int main(void)
 		cmocka_unit_test(folders_that_cannot_be_read),
 		cmocka_unit_test(a_damaged_index_is_made_anew),
 		cmocka_unit_test(without_a_folder),
-		cmocka_unit_test(aggregates_and_history),
+		cmocka_unit_test(aggregates_and_values),
 		cmocka_unit_test(names_of_runs),
 	};
 

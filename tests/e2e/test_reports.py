@@ -1,0 +1,271 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is made of stored runs: the history page, Markdown, annotations for GitHub and charts as SVG.
+
+The runs are made here, in the real format; the pages are looked at in a browser.
+"""
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import browser
+import e2e
+import s3
+
+T0 = 1795500000
+HOSTILE = "</script><script>alert(1)</script>\"'<img src=x onerror=alert(2)>&|`*_[x](http://h.example/)@user\n::error::x%0A"
+
+
+def make_run(out, env="vm", commit="aaaaaaa", epoch=1, verdict="passed", suites=("inference",), ms=20.0, rss=100e6, cpu=4.0,
+             label="Inference", bad=(), machine="0123456789ab", metric="sum_workers_memory_rss", hold_cap=None, state="finished",
+             yaml=None, line=None):
+    """A run of small suites: 100 requests in 10 s, workers that use cpu seconds and rss bytes. bad: the suites that failed."""
+    name = f"{env}__{commit}__{epoch}".replace("/", "_")
+    listed = []
+    for i, suite in enumerate(suites):
+        folder = out / name / f"suite{i}"
+        folder.mkdir(parents=True)
+        rows = "".join(f"{(T0 + k // 10) * 1000 + k % 10 * 100},{ms + k % 5:.0f},{json.dumps(label) if k else 'Register'},200,OK,t 1-1,"
+                       f"{'false' if suite in bad and k % 20 == 7 else 'true'},10,1,1,{ms:.0f},1\n" for k in range(100))
+        (folder / "kpi.jtl").write_text("timeStamp,elapsed,label,responseCode,responseMessage,threadName,success,bytes,grpThreads,"
+                                        "allThreads,Latency,Connect\n" + rows)
+        (folder / "metrics.csv").write_text(
+            f"ts,sum_workers_cpu_user_time,sum_workers_cpu_system_time,{json.dumps(metric)},frontend_memory_rss,total_workers\n" +
+            "".join(f"{T0 - 2 + k},{10 + cpu * min(1, max(0, k - 2) / 10):.6f},1,{rss + k % 3 * 1e5:.0f},{rss * 2:.0f},2\n" for k in range(15)))
+        failed = suite in bad
+        case = {"name": f"{metric} < 90MB", "verdict": "failed" if failed else "passed", "metric": metric, "label": None, "op": ">",
+                "threshold": 90e6, "observed": rss}
+        if failed:
+            case |= {"message": f"{metric} is {rss / 1e6:.0f} MB, fails when > 90 MB, from second 2 to 6 of the load",
+                     "from": T0 + 2, "to": T0 + 6, "time": 2}
+        if line:
+            case["line"] = line
+        listed.append({"name": suite, "path": yaml or f"tests/{suite}.yaml", "dir": f"suite{i}", "verdict": case["verdict"], "started": T0 - 2,
+                       "reason": "1 of 2 criteria failed" if failed else None, "duration": 15, "bzt_code": 0,
+                       "cases": [case, {"name": "p90 of Inference < 1s", "verdict": "passed", "metric": "p90", "label": label, "op": ">",
+                                        "threshold": 1, "observed": ms / 1000}]})
+    fingerprint = {"id": machine, "cpu": "Test CPU <b>&", "cpus": "2", "memory": "24 GiB", "kernel": "6.18"} if machine else {}
+    run = {"schema": 1, "state": state, "env": env, "commit": commit, "started": epoch, "duration": 20, "verdict": verdict,
+           "exit_code": 0 if verdict == "passed" else 3, "fingerprint": fingerprint, "suites": listed}
+    if hold_cap:
+        run["hold_cap"] = hold_cap
+    (out / name / "run.json").write_text(json.dumps(run))
+    return out / name
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="mmsperf-reports-"))
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+        self.out = self.dir / "out"
+        self.out.mkdir()
+
+    def call(self, *args, code=0, limit=60, **popen):
+        p = subprocess.run([str(e2e.BINARY), *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                           timeout=limit, cwd=self.dir, **popen)
+        self.assertEqual(p.returncode, code, f"{args}\nstdout:\n{p.stdout}\nstderr:\n{p.stderr}")
+        self.stdout, self.stderr = p.stdout, p.stderr
+        return p.stdout
+
+    def store(self):
+        """12 runs of 6 commits on vm, of which one failed, and two on another environment, a --quick one among them."""
+        for i in range(12):
+            bad = ("scale_up",) if i == 7 else ()
+            run = make_run(self.out, commit=f"{i // 2:07x}", epoch=1795000000 + i * 40000, verdict="failed" if bad else "passed", bad=bad,
+                           suites=("inference", "scale_up"), ms=20 + i % 4 + (10 if i == 11 else 0), rss=80e6 + i * 1e6, cpu=4 + i % 3 * .1)
+        make_run(self.out, env="ci", commit="fffffff", epoch=1795000500, ms=900, rss=900e6)
+        make_run(self.out, env="ci", commit="fffffff", epoch=1795000900, ms=700, rss=900e6, hold_cap=8)
+        return run
+
+
+def data_of(page):
+    text = page.read_text()
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S).group(1))
+
+
+class History(Case):
+    def test_values_and_groups(self):
+        self.store()
+        self.assertIn(f"history: {self.out}/history.html", self.call("report", "--history", 50, self.out))
+        groups = data_of(self.out / "history.html")["groups"]
+        self.assertEqual([[r["id"].split("__")[0] for r in g["runs"]] for g in groups], [["vm"] * 12, ["ci"], ["ci"]])
+        g = groups[0]
+        self.assertEqual([r["t"] for r in g["runs"]], sorted(r["t"] for r in g["runs"]))
+        self.assertEqual([s["v"] for s in g["suites"]], ["p" * 12, "ppppppp" + "f" + "pppp"])
+        p90 = next(t for t in g["suites"][0]["trends"] if t["n"] == "p90" and t["of"] == "(all)")
+        expected = [(20 + i % 4 + (10 if i == 11 else 0) + 4) / 1000 for i in range(12)]
+        self.assertEqual(p90["v"], [round(v, 5) for v in expected])
+        passing = sorted(v for i, v in enumerate(expected) if i != 7)  # run 7 failed
+        self.assertAlmostEqual(p90["m"], passing[5], 6)
+        rss = next(t for t in g["suites"][0]["trends"] if t["n"] == "sum_workers_memory_rss")
+        self.assertEqual(rss["hi"][3], 83.2e6)
+        text = (self.out / "history.html").read_text()
+        self.assertIn("higher than all 10", text)  # p90 of the newest run; 10 passing runs came before
+        self.assertNotIn("junit.html\"", text)  # no run page is there yet
+        cpu = next(t for t in g["suites"][0]["trends"] if t["n"] == "sum_workers_cpu_time_per_1000_requests")
+        self.assertAlmostEqual(cpu["v"][0], 40, 3)
+
+    def test_newest_n_of_each_environment(self):
+        self.store()
+        self.call("report", "--history", 3, "-a", self.out, "-o", self.dir / "h.html")
+        self.assertEqual([len(g["runs"]) for g in data_of(self.dir / "h.html")["groups"]], [3, 1, 1])
+        self.assertEqual(data_of(self.dir / "h.html")["groups"][0]["runs"][2]["commit"], "0000005")
+        self.call("report", "--history", 3, self.out, "--env", "c*", "--suite", "inf*")
+        groups = data_of(self.out / "history.html")["groups"]
+        self.assertEqual([[s["name"] for s in g["suites"]] for g in groups], [["inference"], ["inference"]])
+
+    def test_links_lead_to_run_pages(self):
+        run = self.store()
+        self.call("report", "-q", run)
+        self.call("report", "--history", 20, self.out)
+        self.assertIn(f'href="./{run.name}/junit.html"', (self.out / "history.html").read_text())
+        (self.dir / "a" / "b").mkdir(parents=True)
+        self.call("report", "--history", 20, self.out, "-o", self.dir / "a" / "b" / "h.html")
+        page = self.dir / "a" / "b" / "h.html"
+        link = re.search(r'href="([^"]*junit\.html)"', page.read_text()).group(1)
+        self.assertEqual((page.parent / link).resolve(), (run / "junit.html").resolve())
+
+    def test_faults_have_one_line(self):
+        for args, code, word in ((["--history", "0", self.out], 2, "--history"), (["--history", "x", self.out], 2, "--history"),
+                                 (["--history", "-3", self.out], 2, "--history"), (["--history", "5", self.out], 1, "no run in"),
+                                 (["--history", "5", self.dir / "nothing"], 1, "is not a folder"), ([], 2, "one folder"),
+                                 (["--history", "5", self.out, "--store", "x"], 2, "s3://"), (["--env", "x", self.out], 2, "--history")):
+            with self.subTest(args=args):
+                self.call("report", *args, code=code)
+                self.assertEqual(self.stdout, "")
+                self.assertEqual(self.stderr.count("\n"), 1, self.stderr)
+                self.assertIn(word, self.stderr)
+        self.store()
+        self.call("report", "--history", 5, self.out, "--env", "zzz", code=1)
+        self.assertIn("no run in", self.stderr)
+        self.call("report", "--history", 5, self.out, "-o", "/nonexistent/x.html", code=1)
+        self.assertEqual(self.stderr.count("\n"), 1, self.stderr)
+
+    def test_unfinished_and_old_runs(self):
+        make_run(self.out, epoch=5, state="running")
+        run = make_run(self.out, epoch=6, machine=None)
+        self.call("report", "--history", 5, self.out)
+        groups = data_of(self.out / "history.html")["groups"]
+        self.assertEqual([g["runs"][0]["v"] for g in groups], ["passed", "unfinished"])
+        (run / "run.json").write_text("{")
+        self.call("report", "--history", 5, self.out)
+        self.assertEqual(len(data_of(self.out / "history.html")["groups"]), 1)
+
+
+class HistoryOfAStore(Case):
+    def test_only_two_files_of_a_run_are_fetched(self):
+        why = s3.missing()
+        if why:
+            self.skipTest(why)
+        moto = s3.Moto("perf-history")
+        self.addCleanup(moto.stop)
+        proxy = s3.Proxy(moto.port)
+        self.addCleanup(proxy.stop)
+        environment = moto.environment(proxy.url)
+        url = "s3://perf-history/team"
+        for i in range(4):
+            make_run(self.out, commit=f"{i:07x}", epoch=1000 + i, ms=20 + i)
+        self.call("runs", "-a", self.out)  # makes aggregates.csv, which the runner makes of a real run
+        for run in sorted(self.out.glob("*__*")):
+            self.call("runs", "-a", self.out, "--store", url, "--push", run.name, env=environment)
+            shutil.rmtree(run)
+        proxy.seen.clear()
+        self.call("report", "--history", 3, "--store", url, "-a", self.out, env=environment)
+        groups = data_of(self.out / "history.html")["groups"]
+        self.assertEqual([r["commit"] for r in groups[0]["runs"]], ["0000001", "0000002", "0000003"])
+        self.assertEqual(groups[0]["suites"][0]["trends"][1]["v"], [.025, .026, .027])
+        self.assertEqual(sum("/runs/" in path for method, path, _ in proxy.seen if method == "GET"), 6)
+        self.assertEqual(sorted(p.name for p in self.out.iterdir() if p.is_dir()), [])
+        self.call("report", "--history", 3, "--store", url + "/none", env=environment, code=1)
+        self.assertIn(f"no run in '{url}/none'", self.stderr)
+
+
+@contextlib.contextmanager
+def window(case):
+    if not browser.find():
+        case.skipTest("no Chromium is installed")
+    with browser.Browser() as b:
+        yield b
+
+
+class HistoryInABrowser(Case):
+    def check_quiet(self, p, page):
+        self.assertEqual(p.console, [])
+        self.assertEqual([r for r in p.requests if not r.startswith("data:")], [page.as_uri()])
+
+    def test_draws_filters_and_opens_runs(self):
+        run = self.store()
+        for r in sorted(self.out.glob("*__*")):
+            self.call("report", "-q", r)
+        self.call("report", "--history", 20, self.out)
+        page = self.out / "history.html"
+        with window(self) as b, b.open(page.as_uri()) as p:
+            self.check_quiet(p, page)
+            visible = "[...document.querySelectorAll('%s')].filter((e) => e.getClientRects().length).length"
+            self.assertEqual(p.js(visible % ".group"), 1)  # never two environments at once
+            if not (e2e.BUILD / "uplot" / "uPlot.iife.min.js").exists():
+                self.skipTest("built without uPlot: tables only")
+            self.assertGreaterEqual(p.js(visible % "canvas"), 3)
+            # points are drawn: a chart's pixels are not all of one colour
+            self.assertGreater(p.js("""(() => { const c = document.querySelector("canvas"), d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+                const seen = new Set(); for (let i = 0; i < d.length; i += 4) if (d[i + 3]) seen.add(d[i] + "," + d[i + 1] + "," + d[i + 2]); return seen.size; })()"""), 20)
+            self.assertEqual(p.js("document.querySelectorAll('svg.spark').length"), p.js("document.querySelectorAll('details[open] tr[data-trend]').length"))
+            rows = p.js(visible % "details[open] tr[data-trend]")
+            p.js("document.querySelector('.more').click()")
+            self.assertGreater(p.js(visible % "details[open] tr[data-trend]"), rows)
+            # keyboard: the newest run, its values, and its page
+            p.js("document.querySelector('.plot').focus()")
+            p.key("End")
+            self.assertIn("0000005", p.js("document.querySelector('.readout .when').textContent"))
+            self.assertIn("37 ms", p.js("document.querySelector('.legend').textContent"))
+            self.assertTrue(p.js("document.querySelector('.readout a').href").endswith(f"{run.name}/junit.html"))
+            # filters
+            p.js("""(() => { const f = document.querySelectorAll("#filter input"); f[1].value = "memory"; f[1].dispatchEvent(new Event("input")); })()""")
+            self.assertEqual(p.js(visible % "details.suite"), 2)
+            self.assertEqual(p.js("document.querySelectorAll('details[open] tr[data-trend]:not([hidden])').length"), 2)
+            self.assertEqual(p.js(visible % "canvas"), 1)
+            p.js("""(() => { const f = document.querySelectorAll("#filter input"); f[1].value = ""; f[0].value = "scale"; f[0].dispatchEvent(new Event("input")); })()""")
+            self.assertEqual(p.js(visible % "details.suite"), 1)
+            p.js("document.querySelectorAll('#filter button')[1].click()")
+            self.assertIn("ci", p.js("[...document.querySelectorAll('.group h1')].find((e) => e.offsetParent).textContent"))
+            self.check_quiet(p, page)
+            # a row's button makes a chart
+            p.js("""(() => { document.querySelectorAll("#filter button")[0].click(); const f = document.querySelectorAll("#filter input");
+                f[0].value = ""; f[0].dispatchEvent(new Event("input")); document.querySelector(".trend button").click(); })()""")
+            self.assertEqual(p.js("document.activeElement.className"), "plot")
+            p.key("Home")
+            p.key("Enter")
+            b.until(lambda: any("/junit.html" in r for r in p.requests), "the run's page")
+
+    def test_hostile_names(self):
+        make_run(self.out, env="vm", commit="aaaaaaa", epoch=1, suites=(HOSTILE,), label=HOSTILE.replace("\n", " "), metric=HOSTILE.replace("\n", " ").replace('"', ""))
+        make_run(self.out, env="v'\"<b>&", commit="<i>\"'", epoch=2, verdict="failed", suites=(HOSTILE,), bad=(HOSTILE,))
+        self.call("report", "--history", 20, self.out)
+        page = self.out / "history.html"
+        with window(self) as b:
+            for scripts in (True, False):
+                with b.open(page.as_uri(), scripts=scripts) as p:
+                    self.check_quiet(p, page)
+                    if scripts:
+                        p.js("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+                        p.js("document.querySelectorAll('.trend button').forEach((x) => x.click())")
+                        p.frame()
+                        self.assertEqual(p.js("document.querySelectorAll('img, i:not([class]):not(.strip i), main b:not(.legend b)').length"), 0)
+                        self.check_quiet(p, page)
+
+    def test_without_scripts_the_tables_are_there(self):
+        self.store()
+        self.call("report", "--history", 20, self.out)
+        with window(self) as b, b.open((self.out / "history.html").as_uri(), scripts=False) as p:
+            self.assertEqual(p.console, [])
+        self.assertEqual((self.out / "history.html").read_text().count("<tr data-run="), 14)
+
+
+if __name__ == "__main__":
+    e2e.main()
