@@ -80,7 +80,7 @@ struct mp_index_value {
 struct mp_index_reader {
 	int (*suite)(void *arg, size_t run, const char *name, enum mp_verdict verdict);
 	int (*value)(void *arg, const struct mp_index_value *v); /* by suite, label and metric */
-	bool (*wants)(void *arg, size_t run); /* NULL: every listed run */
+	bool (*wants)(void *arg, size_t run);                    /* NULL: every listed run */
 	void *arg;
 };
 /* Suites, and then values, of listed runs. */

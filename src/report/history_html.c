@@ -109,10 +109,11 @@ static void write_run(struct page *p, const struct mp_run_row *r, size_t at)
 	mp_html_time(b, r->started_s);
 	mp_buf_printf(b, "</td><td class=\"n\">%d of %d</td><td class=\"n\">", r->suites_passed,
 		      r->suites);
-	mp_buf_printf(b, r->cases_bad ? "%d of %d failed" : "%d", r->cases_bad ? r->cases_bad : r->cases,
-		      r->cases);
+	mp_buf_printf(b, r->cases_bad ? "%d of %d failed" : "%d",
+		      r->cases_bad ? r->cases_bad : r->cases, r->cases);
 	mp_buf_printf(b, "</td><td class=\"n\">%s</td></tr>\n",
-		      r->duration_s > 0 ? mp_format_elapsed(text, sizeof(text), r->duration_s) : "–");
+		      r->duration_s > 0 ? mp_format_elapsed(text, sizeof(text), r->duration_s)
+					: "–");
 }
 
 static void write_runs(struct page *p, const struct mp_history_group *g)
@@ -154,12 +155,11 @@ static void write_trend(struct page *p, const struct mp_history_group *g, const 
 	mp_buf_printf(b, "<tr data-trend=\"%zu\"%s><th scope=\"row\">", index,
 		      index >= IMPORTANT ? " class=\"minor\"" : "");
 	mp_html_name(b, t->m.title);
-	mp_buf_printf(b,
-		      "</th><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td>",
-		      mp_cmp_value(median, sizeof(median), &t->m, t->m.value),
-		      mp_cmp_value(last, sizeof(last), &t->m, v),
-		      mp_cmp_effect(change, sizeof(change),
-				    t->m.value > 0 ? v / t->m.value - 1 : NAN));
+	mp_buf_printf(
+		b, "</th><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td>",
+		mp_cmp_value(median, sizeof(median), &t->m, t->m.value),
+		mp_cmp_value(last, sizeof(last), &t->m, v),
+		mp_cmp_effect(change, sizeof(change), t->m.value > 0 ? v / t->m.value - 1 : NAN));
 	if (state)
 		mp_buf_printf(b, "<span class=\"chip r-%s\">%s than all %zu</span>", state,
 			      v > t->high ? "higher" : "lower", t->n_before);
@@ -246,8 +246,9 @@ static void write_group(struct page *p, size_t index)
 		      "<div class=\"group\" id=\"group-%zu\" data-group=\"%zu\">\n"
 		      "<section class=\"hero v-%s\" aria-labelledby=\"group-h-%zu\">\n"
 		      "<div class=\"verdict\"><h1 id=\"group-h-%zu\">",
-		      index, index, last->unfinished ? "skipped" : mp_verdict_name(verdict_of(last)),
-		      index, index);
+		      index, index,
+		      last->unfinished ? "skipped" : mp_verdict_name(verdict_of(last)), index,
+		      index);
 	write_group_name(b, g);
 	mp_buf_puts(b, "</h1><span>newest run: ");
 	if (last->unfinished)
@@ -323,7 +324,8 @@ static void put_trend(struct mp_buf *b, const struct mp_trend *t, size_t n_runs,
 	mp_json_string(b, t->label);
 	mp_buf_puts(b, ",\"title\":");
 	mp_json_string(b, t->m.title);
-	mp_buf_printf(b, ",\"u\":\"%s%s\",\"v\":", units[t->m.unit] ? units[t->m.unit] : "", t->m.per);
+	mp_buf_printf(b, ",\"u\":\"%s%s\",\"v\":", units[t->m.unit] ? units[t->m.unit] : "",
+		      t->m.per);
 	put_values(b, t->v, n_runs);
 	if (isfinite(t->m.value))
 		mp_buf_printf(b, ",\"m\":%.6g", t->m.value);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Runs as series: what shares a series, medians, ranges, and what a folder that is no store says. */
+/* Runs as series: what shares a series, medians, ranges, and what a folder that is no store says.
+ */
 #include "unit/results/scratch.h"
 
 #include <mmsperf/history.h>
@@ -12,13 +13,15 @@ static void put_run(const char *out, const char *id, const char *env, const char
 
 	assert_int_equal(mp_mkdir_p(dir, 0755), 0);
 	assert_int_equal(mp_parse_double(strrchr(id, '_') + 1, &started), 0);
-	json = mp_asprintf("{\"schema\":1,\"state\":\"finished\",\"env\":\"%s\",\"commit\":\"c\","
-			   "\"started\":%g,\"verdict\":\"%s\",\"hold_cap\":%g,"
-			   "\"fingerprint\":{\"id\":\"%s\",\"cpu\":\"Some CPU\",\"kernel\":\"6.18\"},"
-			   "\"suites\":[{\"name\":\"s\",\"verdict\":\"%s\"}]}",
-			   env, started, verdict, hold_cap, machine, verdict);
-	csv = mp_asprintf("suite,label,metric,n,mean,max,min\ns,,sum_workers_memory_rss,9,%g,%g,1\n%s",
-			  memory, memory + 5, extra);
+	json = mp_asprintf(
+		"{\"schema\":1,\"state\":\"finished\",\"env\":\"%s\",\"commit\":\"c\","
+		"\"started\":%g,\"verdict\":\"%s\",\"hold_cap\":%g,"
+		"\"fingerprint\":{\"id\":\"%s\",\"cpu\":\"Some CPU\",\"kernel\":\"6.18\"},"
+		"\"suites\":[{\"name\":\"s\",\"verdict\":\"%s\"}]}",
+		env, started, verdict, hold_cap, machine, verdict);
+	csv = mp_asprintf(
+		"suite,label,metric,n,mean,max,min\ns,,sum_workers_memory_rss,9,%g,%g,1\n%s",
+		memory, memory + 5, extra);
 	put_file(dir, "run.json", json);
 	put_file(dir, "aggregates.csv", csv);
 }
@@ -62,7 +65,8 @@ static void groups_and_trends(void **state)
 	assert_int_equal(g->n_runs, 4);
 	assert_int_equal(g->n_passing, 3);
 	assert_int_equal(g->suites[0].verdict[1], MP_FAILED);
-	assert_int_equal(g->suites[0].n, 6); /* a standard deviation over runs tells nobody anything */
+	assert_int_equal(g->suites[0].n,
+			 6); /* a standard deviation over runs tells nobody anything */
 	t = &g->suites[0].v[0];
 	assert_string_equal(t->m.name, "p90");
 	assert_true(isnan(t->v[0]));
