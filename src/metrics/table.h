@@ -369,8 +369,8 @@ struct mp_name {
 
 /*
  * 0; -ENOENT unknown; -EOPNOTSUPP known but never to be had here. note[size] gets a sentence when
- * there is something to say (alias, unknown, unsupported), else an empty string; NULL and 0: none is
- * wanted.
+ * there is something to say (alias, unknown, unsupported), else an empty string; NULL and 0: none
+ * is wanted.
  */
 int mp_name_parse(const char *text, struct mp_name *ret, char *note, size_t size);
 /* Facts of a parsed name. */
