@@ -117,6 +117,21 @@ int mp_store_save(const struct mp_run *r, struct mp_diag *d)
 	return mp_runjson_write(r, MP_RUN_RUNNING, d);
 }
 
+/* OUT/FILE -> the run's; a report that could not be written (full disk) leaves no link, since an
+ * older run's would pass for it. */
+static int link_report(const struct mp_run *r, const char *name, const char *file)
+{
+	_cleanup_free_ char *link = mp_path_join(r->out, file);
+	_cleanup_free_ char *target = mp_asprintf("%s/%s", name, file);
+	_cleanup_free_ char *report = mp_path_join(r->dir, file);
+
+	if (!link || !target || !report)
+		return -ENOMEM;
+	if (mp_is_file(report))
+		return mp_symlink_atomic(target, link);
+	return unlink(link) < 0 && errno != ENOENT ? -errno : 0;
+}
+
 int mp_store_publish(const struct mp_run *r, struct mp_diag *d)
 {
 	static const char *const files[] = {"junit.xml", "junit.html"};
@@ -129,12 +144,8 @@ int mp_store_publish(const struct mp_run *r, struct mp_diag *d)
 		return k;
 	name = name ? name + 1 : r->dir;
 	k = latest ? mp_symlink_atomic(name, latest) : -ENOMEM;
-	for (size_t i = 0; !k && i < ARRAY_SIZE(files); i++) {
-		_cleanup_free_ char *link = mp_path_join(r->out, files[i]);
-		_cleanup_free_ char *target = mp_asprintf("%s/%s", name, files[i]);
-
-		k = link && target ? mp_symlink_atomic(target, link) : -ENOMEM;
-	}
+	for (size_t i = 0; !k && i < ARRAY_SIZE(files); i++)
+		k = link_report(r, name, files[i]);
 	return k < 0 ? mp_diag_set(d, k, r->out, 0, 0, "the links to this run cannot be made: %s",
 				   strerror(-k))
 		     : 0;

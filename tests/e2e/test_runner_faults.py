@@ -217,19 +217,6 @@ class Input(Case):
         self.expect(1, "--artifacts-dir", got=self.run_suites("--artifacts-dir", str(self.dir / "file" / "out")))
         self.assertEqual(len(self.stderr.splitlines()), 1, self.stderr)
 
-    def test_disk_full(self):
-        if os.geteuid() != 0:
-            self.skipTest("mounting a small tmpfs needs root")
-        self.out.mkdir()
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", self.out],
-                          stderr=subprocess.DEVNULL).returncode:
-            self.skipTest("tmpfs cannot be mounted here")
-        self.addCleanup(subprocess.run, ["umount", "-l", self.out], check=False)
-        self.suite("a", "ok")
-        (self.out / "ballast").write_bytes(b"x" * (44 << 10))
-        code = self.run_suites()
-        self.expect(1, "No space left on device", got=code)
-
 
 class Faults(Case):
     def test_bzt_crashes(self):

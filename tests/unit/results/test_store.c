@@ -50,7 +50,8 @@ static char *read_link(const char *dir, const char *name)
 
 static void life_of_a_run(void **state)
 {
-	_cleanup_free_ char *out = mp_path_join(scratch, "life/out"), *latest = NULL, *junit = NULL;
+	_cleanup_free_ char *out = mp_path_join(scratch, "life/out"), *latest = NULL, *junit = NULL,
+			    *html = NULL;
 	_cleanup_(mp_run_done) struct mp_run r = sample_run(out);
 	_cleanup_run_ struct mp_run *back = NULL;
 	_cleanup_free_ char *suite_dir = NULL;
@@ -64,7 +65,11 @@ static void life_of_a_run(void **state)
 	assert_int_equal(mp_store_load(r.dir, &back, NULL), 0);
 	assert_true(back->unfinished); /* killed here, it would not pass for a whole run */
 	mp_run_free(TAKE_PTR(back));
+	put_file(r.out, "junit.html", "of an older run");
+	put_file(r.dir, "junit.xml", "<testsuites/>");
 	assert_int_equal(mp_store_publish(&r, NULL), 0);
+	html = mp_path_join(r.out, "junit.html");
+	assert_int_equal(access(html, F_OK), -1); /* this one has none: an older one is no answer */
 	latest = read_link(r.out, "latest");
 	assert_string_equal(latest, "host__abc1234-dirty__1700000000");
 	junit = read_link(r.out, "junit.xml");
