@@ -19,7 +19,7 @@
 #include <string.h>
 #include <time.h>
 
-#define MAX_TEXT 4000 /* characters: of a message */
+#define MAX_TEXT 2000 /* characters: of a message */
 #define MAX_NAME 300  /* of a suite, criterion or label */
 
 static const char *entity(char c)

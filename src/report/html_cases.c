@@ -63,7 +63,7 @@ void mp_html_outcome(struct mp_buf *b, const struct mp_suite_result *s, const st
 	if (!c->op || !isfinite(c->threshold) || !isfinite(c->observed)) {
 		if (c->message) {
 			mp_buf_puts(b, " ");
-			mp_html_text(b, c->message);
+			mp_html_name(b, c->message); /* its section has all of it */
 		}
 		return;
 	}

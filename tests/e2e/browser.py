@@ -114,9 +114,9 @@ class Browser(contextlib.AbstractContextManager):
 
 
 class Page(contextlib.AbstractContextManager):
-    """One page, loaded when the constructor returns."""
+    """One page, loaded when the constructor returns; `before` is a script of ours that runs ahead of the page's own."""
 
-    def __init__(self, browser, url, width=1280, height=900, dark=False, scripts=True):
+    def __init__(self, browser, url, width=1280, height=900, dark=False, scripts=True, before=None):
         self.browser, self.console, self.requests, self.loaded, self.first = browser, [], [], False, []
         self.target = browser.send("Target.createTarget", url="about:blank")["targetId"]
         self.session = browser.send("Target.attachToTarget", targetId=self.target, flatten=True)["sessionId"]
@@ -128,6 +128,8 @@ class Page(contextlib.AbstractContextManager):
                                                           {"name": "prefers-reduced-motion", "value": "reduce"}])
         if not scripts:
             self.send("Emulation.setScriptExecutionDisabled", value=True)
+        if before:
+            self.send("Page.addScriptToEvaluateOnNewDocument", source=before)
         answer = self.send("Page.navigate", url=url)
         if "errorText" in answer:
             raise BrowserError(f"{url}: {answer['errorText']}")
@@ -184,10 +186,12 @@ class Page(contextlib.AbstractContextManager):
         self.mouse("mouseReleased", x1, y, button="left", clickCount=1)
         self.frame()
 
-    def key(self, key, modifiers=0):
-        text = {"text": key} if len(key) == 1 else {}
-        self.send("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, modifiers=modifiers, **text)
-        self.send("Input.dispatchKeyEvent", type="keyUp", key=key, code=key, modifiers=modifiers)
+    def key(self, key, code=0, modifiers=0):
+        """One key; `code` is the virtual key code of one that is no character."""
+        text = {"text": key} if len(key) == 1 else {"text": "\r"} if key == "Enter" else {}
+        more = {"windowsVirtualKeyCode": code} if code else {}
+        self.send("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, modifiers=modifiers, **text, **more)
+        self.send("Input.dispatchKeyEvent", type="keyUp", key=key, code=key, modifiers=modifiers, **more)
         self.frame()
 
     def box(self, selector):

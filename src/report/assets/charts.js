@@ -36,9 +36,13 @@ const Format = {
 	},
 };
 
+function shortened(name, max) {
+	const begin = [...name.slice(0, 2 * (max + 1))];
+	return begin.length > max ? begin.slice(0, max).join("") + "…" : name;
+}
+
 /* A foreign name as a part of our text: short, and with its own direction of writing. */
-const LONGEST = 60;
-const isolated = (name) => "\u2068" + ([...name.slice(0, 2 * LONGEST)].length > LONGEST ? [...name.slice(0, 2 * LONGEST)].slice(0, LONGEST).join("") + "…" : name) + "\u2069";
+const isolated = (name) => "\u2068" + shortened(name, 60) + "\u2069";
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -255,7 +259,8 @@ class Group {
 		if (!(max > min)) return;
 		this.range = [min, max];
 		this.reset.hidden = min <= this.min && max >= this.max;
-		for (const p of this.plots) p.u.setScale("x", { min, max });
+		/* at once: a cursor that is set next is placed by the new scale */
+		for (const p of this.plots) p.u.batch(() => p.u.setScale("x", { min, max }));
 	}
 
 	resize() {

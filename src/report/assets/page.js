@@ -78,12 +78,12 @@
 			const unit = unitOf(c), f = (x) => $("td", { className: "n", textContent: Format.value(x, unit) });
 			const min = lo.reduce((a, b) => Math.min(a, b), Infinity), max = hi.reduce((a, b) => Math.max(a, b), -Infinity);
 			const show = $("button", { type: "button", textContent: "chart" });
-			show.setAttribute("aria-label", "Chart of " + c.n);
+			show.setAttribute("aria-label", "Chart of " + shortened(c.n, 300));
 			show.addEventListener("click", () => group.add({
-				title: c.n, unit, added: true,
+				title: isolated(c.n), unit, added: true,
 				series: [{ ...c, key: c.n, label: c.r ? "rate" : "value", color: 1 + group.plots.length % 7 }],
 			}, true));
-			const tr = $("tr", {}, $("th", { scope: "row", textContent: c.n }), f(min), f(v.reduce((a, b) => a + b, 0) / v.length), f(max),
+			const tr = $("tr", {}, $("th", { scope: "row", textContent: shortened(c.n, 300) }), f(min), f(v.reduce((a, b) => a + b, 0) / v.length), f(max),
 				f(v[v.length - 1]), $("td", { className: "n" }, show));
 			body.append(tr);
 			return [c.n.toLowerCase(), tr];
