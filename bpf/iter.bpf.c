@@ -67,6 +67,7 @@ int mp_i_read(struct bpf_iter__task *ctx)
 	struct mp_used used = {};
 	__u32 slot, i, want;
 	struct mp_rec *r;
+	bool off_cpu;
 
 	if (!t) /* the end of the pass */
 		return 0;
@@ -104,6 +105,7 @@ int mp_i_read(struct bpf_iter__task *ctx)
 		mp_rec_end(r, slot, s, t, sig);
 		return 0;
 	}
+	off_cpu = mp_is_off_cpu(t); /* before its time is read: then that is all of it */
 	want = mp_begun[i].want;
 	mp_read_thread(&used, t, want);
 	mp_used_add(mp_used_of(r), &used, want, false);
@@ -116,7 +118,7 @@ int mp_i_read(struct bpf_iter__task *ctx)
 		return 0;
 	mp_read_leader(r, t, sig);
 	/* Totals that nobody wanted are read by the next pass, which sees that it exited. */
-	if (t->exit_state && MP_LOAD(sig->nr_threads) == 1 && mp_wants_totals(want))
+	if (t->exit_state && MP_LOAD(sig->nr_threads) == 1 && off_cpu && mp_wants_totals(want))
 		mp_rec_end(r, slot, s, t, sig);
 	return 0;
 }

@@ -215,6 +215,15 @@ static __always_inline bool mp_is_ending(struct task_struct *leader)
 	return BPF_CORE_READ(leader, signal, live.counter) == 0;
 }
 
+/*
+ * A zombie may still be on its way off the CPU, for long where a virtual CPU stands still: what it
+ * uses until then belongs to it.
+ */
+static __always_inline bool mp_is_off_cpu(struct task_struct *task)
+{
+	return !task->on_rq && (!bpf_core_field_exists(task->on_cpu) || !task->on_cpu);
+}
+
 static __always_inline __u32 mp_member_slot(struct task_struct *task)
 {
 	__u32 slot = mp_pid_slot(BPF_CORE_READ(task, tgid));
@@ -254,7 +263,7 @@ static __always_inline void mp_adopt_one(struct task_struct *leader, const bool 
 	if (mp_is_ending(leader))
 		return;
 	slot = mp_member_slot(leader);
-	if (mp_vtgid(leader) == mp_adoption.pid) {
+	if (mp_adoption.pid && mp_vtgid(leader) == mp_adoption.pid) {
 		flags = MP_REC_ROOT;
 	} else if (slot == MP_NO_SLOT) {
 		parent = mp_nearest_slot((__u64)BPF_CORE_READ(leader, real_parent));

@@ -100,11 +100,13 @@ static __always_inline void mp_read_shared(struct mp_rec *r, struct mp_known *k,
 	k->fds_kept = files && (r->valid & MP_HAS_FDS) && (__u32)files->count.counter <= k->n;
 }
 
-/* k->used is up to date: the rest of the record. True: the process ended and its totals are final.
+/*
+ * k->used is up to date: the rest of the record. True: the process ended and its totals are final;
+ * a zombie's are if it was `gone` before they were read.
  */
 static __always_inline bool mp_read_process(struct mp_rec *r, struct mp_slot *s, struct mp_known *k,
 					    struct task_struct *leader, struct signal_struct *sig,
-					    __u64 now, __u32 want)
+					    __u64 now, __u32 want, const bool gone)
 {
 	/* The first reading of this process has no previous one to be not below of. */
 	__u64 floor = r->state == MP_REC_LIVE && r->start_ns == s->start_ns ? r->run_ns : 0;
@@ -124,7 +126,7 @@ static __always_inline bool mp_read_process(struct mp_rec *r, struct mp_slot *s,
 		r->run_ns = floor;
 	threads = MP_LOAD(sig->nr_threads);
 	/* One that ended while it was read is read in full by the next reading. */
-	if (want == MP_WANT_ALL && (!threads || (threads == 1 && MP_LOAD(leader->exit_state)))) {
+	if (want == MP_WANT_ALL && (!threads || (threads == 1 && gone))) {
 		r->exit_code = mp_exit_code(leader, sig);
 		r->threads = r->fds = 0;
 		return true;
@@ -150,7 +152,7 @@ static __always_inline bool mp_read_known(struct mp_rec *r, __u32 slot, struct m
 	/* What has just begun, exec'd or is ending is read in full. */
 	if (!sig || !mm || r->state != MP_REC_LIVE || r->execs != s->execs ||
 	    MP_LOAD(leader->exit_state) || !mp_known_update(k, slot, s, sig, want) ||
-	    mp_read_process(r, s, k, leader, sig, now, want))
+	    mp_read_process(r, s, k, leader, sig, now, want, false))
 		return false;
 	mp_read_shared(r, k, leader, mm, want);
 	return true;
@@ -164,14 +166,17 @@ static __always_inline bool mp_read_all(struct mp_rec *r, __u32 slot, struct mp_
 	bool same = r->state == MP_REC_LIVE && r->start_ns == s->start_ns && r->execs == s->execs;
 	__u32 want = same ? mp_want : MP_WANT_ALL;
 	struct mm_struct *mm;
+	bool gone = false;
 
 	if (!sig)
 		return false;
-	if (MP_LOAD(leader->exit_state))
+	if (MP_LOAD(leader->exit_state)) {
 		want = MP_WANT_ALL;
+		gone = mp_is_off_cpu(leader); /* before its time is read: then that is all of it */
+	}
 	k->want = want;
 	mp_read_threads(r, slot, s, k, leader, sig);
-	if (mp_read_process(r, s, k, leader, sig, now, want))
+	if (mp_read_process(r, s, k, leader, sig, now, want, gone))
 		return true;
 	mm = leader->mm;
 	if (mm)

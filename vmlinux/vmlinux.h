@@ -159,6 +159,7 @@ struct signal_struct {
 };
 
 struct task_struct {
+	unsigned int on_rq;  /* the same as on_cpu */
 	unsigned int on_cpu; /* int until 7.2, u8 in 7.3: libbpf narrows a load of unsigned fields only */
 	struct sched_entity se;
 	struct sched_info sched_info;

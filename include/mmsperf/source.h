@@ -24,7 +24,10 @@ struct mp_source;
 
 struct mp_source_ops {
 	enum mp_rung rung;
-	/* Makes pid and all its present descendants members. 0, -ESRCH, -ENOSPC. */
+	/*
+	 * Makes pid and all its present descendants members. 0, -ESRCH, -ENOSPC. With pid 0 only
+	 * descendants of members that are none yet (and -ESRCH): those whose fork went unseen.
+	 */
 	int (*adopt)(struct mp_source *s, pid_t pid);
 	/* Forgets every member (their totals are gone). */
 	int (*clear)(struct mp_source *s);

@@ -23,6 +23,10 @@ const struct mp_fact_row mp_fact_rows[_MP_FACT_MAX] = {
 	[MP_FACT_RCU_LOCK] = {"bpf_rcu_read_lock", "func", "bpf_rcu_read_lock (Linux 6.2)"},
 	[MP_FACT_TASK_WALK] = {"bpf_iter_task_new", "func",
 			       "walks over threads (bpf_iter_task_new, Linux 6.7)"},
+	/* since a46023d5616e ("tracing: Guard __DECLARE_TRACE() use of __DO_TRACE_CALL() with
+	   SRCU-fast"), which guards by this class instead of switching preemption off */
+	[MP_FACT_PREEMPTIBLE] = {"class_srcu_fast_notrace_t", "typedef",
+				 "tracepoints that can be preempted (Linux 7.0)"},
 };
 
 #define NEEDS(fact) (1U << (fact))

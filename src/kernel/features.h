@@ -19,6 +19,7 @@ enum mp_fact {
 	MP_FACT_TASK_ACQUIRE, /* task references in maps, 6.2 */
 	MP_FACT_RCU_LOCK,     /* bpf_rcu_read_lock, 6.2 */
 	MP_FACT_TASK_WALK,    /* bpf_iter_task_new, 6.7 */
+	MP_FACT_PREEMPTIBLE,  /* tracepoints leave preemption on, 7.0: hooks may be left out */
 	_MP_FACT_MAX
 };
 

@@ -22,6 +22,7 @@ typedef int mp_iter_not_built;
 
 #define MAX_PASSES       8                      /* of one adoption; 2 is usual */
 #define FREE_WITHIN_NS   (15 * MP_NSEC_PER_SEC) /* after exit; a grace period takes 0.01-3 s */
+#define UNSEEN_PASSES    2                      /* of a living member */
 #define LOAD_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
 #define STORE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
@@ -138,17 +139,31 @@ static void take_rec(struct mp_bpf *b, uint32_t slot)
 
 /*
  * Reaped, but the kernel has not freed it: somebody else holds the task, for as long as he likes.
- * Its last reading has to do as its final one, and that totals may be missing is counted.
+ * Or a living one that passes do not meet (one forked during a pass is met by the next): its exit
+ * hook was left out, which the kernel has counted.
  */
+static bool is_lost(struct mp_bpf *b, uint32_t slot, uint64_t now)
+{
+	enum mp_slot_state state = LOAD_ONCE(b->skel->bss->mp_state[slot]);
+
+	if (state == MP_SLOT_DONE || b->skel->bss->mp_begun[slot].pass == b->skel->bss->mp_pass) {
+		b->unseen[slot] = 0;
+		return false;
+	}
+	if (state == MP_SLOT_EXITED)
+		return LOAD_ONCE(b->slots[slot].exit_ns) + FREE_WITHIN_NS <= now;
+	return ++b->unseen[slot] > UNSEEN_PASSES;
+}
+
+/* Its last reading has to do as its final one, and that totals may be missing is counted. */
 static void give_up(struct mp_bpf *b, uint32_t slot, uint64_t now)
 {
 	const struct mp_slot *s = &b->slots[slot];
 	struct mp_rec *r = &b->recs[slot];
 
-	if (LOAD_ONCE(b->skel->bss->mp_state[slot]) != MP_SLOT_EXITED ||
-	    b->skel->bss->mp_begun[slot].pass == b->skel->bss->mp_pass ||
-	    LOAD_ONCE(s->exit_ns) + FREE_WITHIN_NS > now)
+	if (!is_lost(b, slot, now))
 		return;
+	b->unseen[slot] = 0;
 	if (r->start_ns != s->start_ns) /* never read */
 		*r = (struct mp_rec){.start_ns = s->start_ns,
 				     .tgid = s->vtgid,
@@ -158,11 +173,12 @@ static void give_up(struct mp_bpf *b, uint32_t slot, uint64_t now)
 				     .execs = s->execs,
 				     .valid = MP_HAS_THREADS,
 				     .flags = s->flags};
-	r->exit_ns = s->exit_ns;
+	r->exit_ns = s->exit_ns ? s->exit_ns : now;
 	r->threads = r->fds = 0;
 	r->valid &= ~(uint32_t)(MP_HAS_MEM | MP_HAS_FDS);
 	r->state = MP_REC_ENDED;
-	b->skel->bss->mp_drops[MP_DROP_MISSED]++;
+	if (s->exit_ns)
+		b->skel->bss->mp_drops[MP_DROP_MISSED]++;
 	set_state(b, slot, MP_SLOT_DONE);
 	forget_pid(b, slot);
 }
@@ -184,6 +200,7 @@ static int tick(struct mp_source *s, const struct mp_rec **ret_recs, size_t *ret
 		if (r)
 			return r;
 	}
+	mp_heal_if_due(b);
 	b->skel->bss->mp_urgent = 0;
 	b->skel->bss->mp_pass++;
 	r = pass(b, b->tick_link, true);
@@ -269,7 +286,8 @@ int mp_iter_open(struct mp_source **ret_source, struct mp_diag *d)
 		return r;
 	b->out = calloc(MP_MAX_SLOTS, sizeof(*b->out));
 	b->over = calloc(MP_MAX_SLOTS, sizeof(*b->over));
-	if (!b->out || !b->over) {
+	b->unseen = calloc(MP_MAX_SLOTS, sizeof(*b->unseen));
+	if (!b->out || !b->over || !b->unseen) {
 		mp_loader_close(b);
 		return mp_diag_set(d, -ENOMEM, NULL, 0, 0, "out of memory");
 	}

@@ -194,6 +194,7 @@ static int attach_hooks(struct mp_bpf *b, enum mp_rung rung)
 
 		if (!l)
 			return -errno;
+		b->hook_fds[b->n_links] = bpf_program__fd(p[i]);
 		b->links[b->n_links++] = l;
 	}
 	if (rung == MP_RUNG_SNAPSHOT) {
@@ -314,6 +315,7 @@ int mp_loader_open(enum mp_rung rung, const struct mp_source_ops *ops, struct mp
 	b->src.ops = ops;
 	b->stats_fd = -1;
 	b->groups_loaded = mp_features_groups(&facts);
+	b->preemptible = facts.has[MP_FACT_PREEMPTIBLE];
 	r = load(b, rung, d);
 	if (r)
 		return r;
@@ -342,6 +344,7 @@ void mp_loader_close(struct mp_bpf *b)
 	mmsperf_bpf__destroy(b->skel);
 	free(b->out);
 	free(b->over);
+	free(b->unseen);
 	free(b->cmdline);
 	free(b);
 }

@@ -24,7 +24,8 @@ struct ring_buffer;
 struct mp_bpf {
 	struct mp_source src; /* first: a source is one of these */
 	struct mmsperf_bpf *skel;
-	struct bpf_link *links[MP_MAX_LINKS]; /* lifecycle hooks */
+	struct bpf_link *links[MP_MAX_LINKS]; /* lifecycle hooks: newtask, exec, exit, free */
+	int hook_fds[MP_MAX_LINKS];           /* their programs */
 	size_t n_links;
 	struct bpf_link *sched_link;             /* while the scheduler group is attached */
 	struct bpf_link *tick_link, *adopt_link; /* iterator rung: made once, read many times */
@@ -37,6 +38,8 @@ struct mp_bpf {
 	int tick_fd, adopt_fd; /* snapshot rung: programs */
 	uint64_t calibrated_ns;
 	uint64_t missed, missed_at_ns; /* runs that the kernel left out, as of then */
+	bool preemptible; /* hooks may be left out: heal.c looks for what they missed */
+	uint64_t heal_at_ns, healed[MP_MAX_LINKS]; /* next look; runs left out of each hook */
 
 	/* mapped maps; valid until mp_loader_close() */
 	struct mp_rec *recs;
@@ -47,8 +50,9 @@ struct mp_bpf {
 	int free_fd;   /* stack of free slots */
 
 	struct mp_rec *out; /* iterator rung: what the last tick gave out */
-	bool *over;    /* iterator rung: slots to free at the next tick: reported, or nobody\'s */
-	char *cmdline; /* last answer of cmd() that came from /proc */
+	bool *over;      /* iterator rung: slots to free at the next tick: reported, or nobody\'s */
+	uint8_t *unseen; /* iterator rung: passes in a row that a living member was not in */
+	char *cmdline;   /* last answer of cmd() that came from /proc */
 };
 
 /*
@@ -68,6 +72,7 @@ static inline struct mp_bpf *mp_bpf_of(struct mp_source *s)
 void mp_members_ask(struct mp_bpf *b, pid_t pid); /* before the walk over all processes */
 int mp_members_adopted(struct mp_bpf *b);         /* after it: command lines, and what came of it */
 int mp_members_on_notice(void *bpf, void *data, size_t size);
+int mp_members_cmdline(uint32_t tgid, char **ret, size_t *ret_len); /* from /proc; to be freed */
 const char *mp_members_cmd(struct mp_source *s, const struct mp_rec *r, size_t *ret_len);
 int mp_members_event_fd(struct mp_source *s);
 int mp_members_watch_execs(struct mp_source *s, bool on);
@@ -83,6 +88,13 @@ void mp_members_free(struct mp_source *s);
 uint32_t mp_members_top(const struct mp_bpf *b);
 /* Lets the next reading learn the offset of the scheduler's clock, twice a second at most. */
 void mp_members_calibrate(struct mp_bpf *b);
+
+/*
+ * heal.c: before a reading, a second apart at most, on kernels that may leave hooks out. mp_heal()
+ * itself looks at once for what hooks missed: forks, and execs where `execs` says so.
+ */
+void mp_heal_if_due(struct mp_bpf *b);
+void mp_heal(struct mp_bpf *b, bool execs);
 
 /* snapshot.c, iter.c */
 int mp_snapshot_open(struct mp_source **ret_source, struct mp_diag *d);

@@ -63,7 +63,7 @@ void mp_members_ask(struct mp_bpf *b, pid_t pid)
 	b->skel->bss->mp_adoption = (struct mp_adopt){.pid = (__u32)pid, .slot = MP_NO_SLOT};
 }
 
-static int read_cmdline(uint32_t tgid, char **ret, size_t *ret_len)
+int mp_members_cmdline(uint32_t tgid, char **ret, size_t *ret_len)
 {
 	char path[32];
 
@@ -84,7 +84,7 @@ static void fill_cmdlines(struct mp_bpf *b)
 		if (LOAD_ONCE(b->skel->bss->mp_state[i]) != MP_SLOT_LIVE || LOAD_ONCE(c->len) ||
 		    LOAD_ONCE(c->execs))
 			continue;
-		if (read_cmdline(b->slots[i].vtgid, &text, &len))
+		if (mp_members_cmdline(b->slots[i].vtgid, &text, &len))
 			continue;
 		if (len > MP_CMD_LEN)
 			len = MP_CMD_LEN;
@@ -131,7 +131,7 @@ const char *mp_members_cmd(struct mp_source *s, const struct mp_rec *r, size_t *
 
 	/* A longer one, or one the hook could not read, as long as the process is there to ask. */
 	if ((!match || c->len >= MP_CMD_LEN) && r->state == MP_REC_LIVE && r->tgid &&
-	    !read_cmdline(r->tgid, &text, &len)) {
+	    !mp_members_cmdline(r->tgid, &text, &len)) {
 		free(b->cmdline);
 		b->cmdline = text;
 		*ret_len = len;

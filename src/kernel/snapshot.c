@@ -26,6 +26,7 @@ static int tick(struct mp_source *s, const struct mp_rec **ret_recs, size_t *ret
 	struct mp_bpf *b = mp_bpf_of(s);
 	int r;
 
+	mp_heal_if_due(b);
 	b->skel->bss->mp_top = mp_members_top(b);
 	mp_members_calibrate(b);
 	r = run(b->tick_fd);

@@ -8,8 +8,9 @@
 
 #include "unit.h"
 
+#include "kernel/loader.h"
+
 #include <mmsperf/clock.h>
-#include <mmsperf/source.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -25,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEADLINE_S 10.0
+#define DEADLINE_S 30.0 /* an emulated machine takes 26 times as long as this one */
 
 static const char *const rung_env[] = {"snapshot", "iter"};
 
@@ -111,8 +112,9 @@ static inline const struct mp_rec *tick_for(struct mp_source *s, pid_t pid)
 }
 
 /*
- * The first tick must do on the snapshot rung. On the iterator rung a process that was reaped comes
- * a grace period later, so it is read again until the record is there.
+ * The first tick must do on the snapshot rung once the process was reaped; a zombie may still be on
+ * its way off the CPU. On the iterator rung a process that was reaped comes a grace period later,
+ * so it is read again until the record is there.
  */
 static inline const struct mp_rec *tick_until_ended(struct mp_source *s, pid_t pid)
 {
@@ -120,10 +122,12 @@ static inline const struct mp_rec *tick_until_ended(struct mp_source *s, pid_t p
 	const struct mp_rec *r;
 
 	for (;;) {
+		bool reaped = kill(pid, 0) < 0;
+
 		r = tick_for(s, pid);
 		if (r && r->state == MP_REC_ENDED)
 			return r;
-		if (s->ops->rung == MP_RUNG_SNAPSHOT || mp_now_s() > end)
+		if ((s->ops->rung == MP_RUNG_SNAPSHOT && reaped) || mp_now_s() > end)
 			fail_msg("process %d is not reported as ended (%s)", (int)pid,
 				 r ? "still living" : "no record");
 		nap_ms(5);
@@ -214,11 +218,30 @@ static inline void burn_ns(uint64_t ns)
 	} while ((uint64_t)t.tv_sec * MP_NSEC_PER_SEC + (uint64_t)t.tv_nsec < end);
 }
 
-static inline void assert_no_drops(struct mp_source *s)
+/*
+ * Hooks that the kernel left out, which only happens where they can be preempted; a test that
+ * cannot stand one is to allow for that many.
+ */
+static inline uint64_t missed_hooks(struct mp_source *s)
 {
 	uint64_t drops[_MP_DROP_MAX];
 
+	mp_bpf_of(s)->missed_at_ns = 0; /* as of now */
+	s->ops->drops(s, drops);
+	if (drops[MP_DROP_MISSED])
+		print_message("%s: %lu hooks left out by the kernel, counted as drops\n",
+			      mp_rung_name(s->ops->rung), (unsigned long)drops[MP_DROP_MISSED]);
+	return drops[MP_DROP_MISSED];
+}
+
+static inline void assert_no_drops(struct mp_source *s)
+{
+	uint64_t drops[_MP_DROP_MAX], missed = missed_hooks(s);
+
 	s->ops->drops(s, drops);
 	for (size_t i = 0; i < _MP_DROP_MAX; i++)
-		assert_int_equal(drops[i], 0);
+		if (i != MP_DROP_MISSED)
+			assert_int_equal(drops[i], 0);
+	if (!mp_bpf_of(s)->preemptible)
+		assert_int_equal(missed, 0);
 }

@@ -205,7 +205,8 @@ static void test_thread_churn(void **state)
 		      mp_rung_name(s->ops->rung), readings, r->threads_created, jumps, torn,
 		      fabs((double)r->run_ns / 1e9 / cpu - 1) * 100);
 	assert_true(readings > 20);
-	assert_int_equal(r->threads_created, r->threads_ended);
+	assert_true((uint64_t)labs((long)r->threads_created - (long)r->threads_ended) <=
+		    missed_hooks(s));
 	/* A total that was ever counted twice stays too high, since it never goes back. */
 	assert_true(fabs((double)r->run_ns / 1e9 / cpu - 1) < 0.001);
 	(void)close(ready[0]);
