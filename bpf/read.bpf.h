@@ -22,6 +22,7 @@ static __always_inline bool mp_wants_totals(__u32 want)
 __s64 mp_clock_off __weak; /* scheduler's clock - CLOCK_MONOTONIC, ns */
 __u64 mp_calib_ns __weak;  /* CLOCK_MONOTONIC when the agent's thread asked for its CPU time */
 __u64 mp_calib_cpu __weak; /* what it got */
+__u32 mp_met_running __weak; /* a thread was on a CPU: the offset was of use */
 
 /*
  * A slice longer than two ticks at HZ=100 is a virtual CPU that does not run: not to be trusted.
@@ -67,6 +68,7 @@ static __always_inline __u64 mp_thread_run_ns(struct task_struct *t)
 
 	if (!mp_has_running_slice() || !mp_clock_off || !t->on_cpu)
 		return sum;
+	mp_met_running = 1;
 	/* Probe reads: as many as CPUs, and the verifier is spared two pointers in a loop. */
 	rq = BPF_CORE_READ(t, se.cfs_rq, rq);
 	irq_ns = (__s64)(BPF_CORE_READ(rq, clock) - BPF_CORE_READ(rq, clock_task));

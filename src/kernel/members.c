@@ -23,7 +23,8 @@ typedef int mp_members_not_built; /* ISO C wants something in a file */
 #include "mmsperf.skel.h"
 
 #define CMDLINE_MAX        65536
-#define CALIBRATE_EVERY_NS (MP_NSEC_PER_SEC / 2)
+#define CALIBRATE_EVERY_NS (MP_NSEC_PER_SEC / 2) /* while members are met running */
+#define CALIBRATE_REST_NS  (2 * MP_NSEC_PER_SEC) /* 0.1 ms at 50 ppm, in the first who runs again */
 #define MISSED_EVERY_NS    MP_NSEC_PER_SEC
 #define LOAD_ONCE(x)       (*(const volatile __typeof__(x) *)&(x))
 
@@ -47,8 +48,11 @@ void mp_members_calibrate(struct mp_bpf *b)
 	struct timespec cpu;
 
 	b->skel->bss->mp_calib_ns = 0;
-	if (b->skel->bss->mp_clock_off && now - b->calibrated_ns < CALIBRATE_EVERY_NS)
+	if (b->skel->bss->mp_clock_off &&
+	    now - b->calibrated_ns <
+		    (b->skel->bss->mp_met_running ? CALIBRATE_EVERY_NS : CALIBRATE_REST_NS))
 		return;
+	b->skel->bss->mp_met_running = 0;
 	b->calibrated_ns = now;
 	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu))
 		return;

@@ -67,6 +67,12 @@ static bool is_memory(int metric)
 	return mp_proc_info[metric].has & MP_HAS_MEM;
 }
 
+/* A vfork child's memory is its parent's. */
+static bool skips(int metric, const struct mp_proc *p)
+{
+	return p->cur.flags & MP_REC_VFORK && is_memory(metric);
+}
+
 static bool is_known(int metric, const struct mp_proc *p)
 {
 	unsigned has = mp_proc_info[metric].has, valid = p->cur.valid;
@@ -92,8 +98,7 @@ struct mp_value mp_proc_value(const struct mp_view *v, int metric, const struct 
 	}
 	if (metric >= MP_PM_AUX)
 		return mp_aux_value(&v->aux, metric, p, i);
-	/* a vfork child's memory is its parent's */
-	if (!is_known(metric, p) || (is_memory(metric) && p->cur.flags & MP_REC_VFORK))
+	if (!is_known(metric, p) || skips(metric, p))
 		return (struct mp_value){0};
 	x = scaled(v, metric, readers[metric].raw(p));
 	return (struct mp_value){.v = x, .valid = true};
@@ -172,49 +177,87 @@ static struct mp_value aux_sum(const struct mp_view *v, const struct mp_agg *a)
 	return (struct mp_value){.v = a->total + (a->model ? 0 : gone), .valid = true};
 }
 
-static void compute(struct mp_view *v, struct mp_agg *a, int model)
+/*
+ * Raw integers of the members: all but the rate and what comes from other files. They are added up
+ * and compared as they are and brought to the metric's unit once.
+ */
+static bool compute_raw(struct mp_view *v, struct mp_agg *a, int model, uint64_t *ret_sum)
+{
+	uint64_t (*read)(const struct mp_proc *) = readers[a->metric].raw;
+	uint64_t sum = 0, less = 0, min = UINT64_MAX, max = 0;
+	const struct mp_tree *t = v->tree;
+	bool whole = true;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct mp_proc *p = &t->procs[i];
+		uint64_t x;
+
+		if (!in_scope(v, a, model, p) || skips(a->metric, p))
+			continue;
+		x = is_known(a->metric, p) ? read(p) : 0;
+		if (!is_known(a->metric, p) || keep_value(a, scaled(v, a->metric, x)) < 0) {
+			whole = false;
+			continue;
+		}
+		sum += x;
+		if (p->base && a->slot < 0)
+			less += readers[a->metric].gone(p->base);
+		min = x < min ? x : min;
+		max = x > max ? x : max;
+		a->n++;
+	}
+	a->min = scaled(v, a->metric, min);
+	a->max = scaled(v, a->metric, max);
+	a->total = scaled(v, a->metric, sum);
+	*ret_sum = sum - less;
+	return whole;
+}
+
+/* The same of values that are no integers of the record. */
+static bool compute_values(struct mp_view *v, struct mp_agg *a, int model, size_t *ret_members)
 {
 	const struct mp_tree *t = v->tree;
-	bool rate = mp_proc_info[a->metric].scale == MP_SCALE_RATE, whole = true;
-	size_t members = 0;
-	uint64_t raw = 0;
+	bool whole = true;
 
+	*ret_members = 0;
 	for (size_t i = 0; i < t->n; i++) {
 		const struct mp_proc *p = &t->procs[i];
 		struct mp_value x;
 
 		if (!in_scope(v, a, model, p))
 			continue;
-		if (is_memory(a->metric) && p->cur.flags & MP_REC_VFORK)
-			continue;
-		members++;
+		++*ret_members;
 		x = mp_proc_value(v, a->metric, p);
 		if (!x.valid || keep_value(a, x.v) < 0) {
 			whole = false;
 			continue;
 		}
-		if (a->metric < MP_PM_AUX) {
-			raw += readers[a->metric].raw(p);
-			if (p->base && a->slot < 0)
-				raw -= readers[a->metric].gone(p->base);
-		}
-		a->min = a->n ? fmin(a->min, x.v) : x.v;
-		a->max = a->n ? fmax(a->max, x.v) : x.v;
+		a->min = !a->n || x.v < a->min ? x.v : a->min;
+		a->max = !a->n || x.v > a->max ? x.v : a->max;
 		a->total += x.v;
 		a->n++;
 	}
-	if (rate) {
+	return whole;
+}
+
+static void compute(struct mp_view *v, struct mp_agg *a, int model)
+{
+	size_t members;
+	uint64_t raw;
+
+	if (mp_proc_info[a->metric].scale == MP_SCALE_RATE) {
+		(void)compute_values(v, a, model, &members);
 		/* a member at its first sample has no rate yet; the others' sum is a value */
 		if (v->has_before && v->updates > 1 && (a->n || !members))
 			a->sum = (struct mp_value){.v = fmax(a->total + gone_pct(v, a, model), 0),
 						   .valid = true};
-		return;
-	}
-	if (whole && a->metric >= MP_PM_AUX)
-		a->sum = aux_sum(v, a);
-	else if (whole)
+	} else if (a->metric >= MP_PM_AUX) {
+		if (compute_values(v, a, model, &members))
+			a->sum = aux_sum(v, a);
+	} else if (compute_raw(v, a, model, &raw)) {
 		a->sum = (struct mp_value){.v = scaled(v, a->metric, raw + gone_raw(v, a, model)),
 					   .valid = true};
+	}
 }
 
 const struct mp_agg *mp_agg_compute(struct mp_view *v, struct mp_agg *a)

@@ -156,6 +156,8 @@ void mp_sys_update(struct mp_sys *s)
 	struct mp_sys_sample *now;
 	unsigned missing = 0;
 
+	if (!s->need)
+		return;
 	s->now ^= 1;
 	now = &s->sample[s->now];
 	now->at_ns = mp_now_ns();

@@ -308,8 +308,9 @@ static void sample(struct mp_agent *a)
 	LIST_FOREACH(c, &a->clients, link)
 		if (c->ticker && c->ticker->fired && !c->dead) {
 			mp_client_sample(c);
-			mp_subscription_explain(a, &c->stream, c->ticker->view,
-						mp_client_name(c, name));
+			if (!c->stream.explained)
+				mp_subscription_explain(a, &c->stream, c->ticker->view,
+							mp_client_name(c, name));
 		}
 	LIST_FOREACH(t, &a->tickers, link)
 		t->fired = false;

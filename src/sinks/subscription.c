@@ -76,7 +76,7 @@ void mp_subscription_explain(struct mp_agent *a, struct mp_subscription *s, stru
 {
 	uint64_t now = mp_now_ns();
 
-	if (s->explained || !mp_meter_tree(a->opts.meter)->root)
+	if (!mp_meter_tree(a->opts.meter)->root)
 		return;
 	if (!s->samples++)
 		s->since_ns = now;
