@@ -142,6 +142,17 @@ const char *mp_cmp_effect(char *buf, size_t size, double effect); /* "+4.8 %" */
  */
 int mp_baseline_find(const char *out, const struct mp_run *head, struct mp_run **ret_run);
 
+/* A run beside its baseline. Not to be moved: c points into it. */
+struct mp_against {
+	struct mp_run *base;
+	const struct mp_run *v[2]; /* base, head */
+	struct mp_comparison c;
+};
+/* head's series are loaded and it outlives ret, which needs mp_against_done() in any case.
+ * -ENOENT: there is no baseline. */
+int mp_against_baseline(const char *out, const struct mp_run *head, struct mp_against *ret);
+void mp_against_done(struct mp_against *a);
+
 /* --- renderers (report/) --------------------------------------------------------------------- */
 
 /* comparison_result.csv, comparison_results.xml and comparison_results.html into dir. */

@@ -31,6 +31,8 @@ struct mp_case {
 	double threshold;
 	double observed;     /* NaN: unknown */
 	double from_s, to_s; /* breached stretch, epoch seconds; 0,0: none */
+	char *file;          /* where it is written; NULL: in the suite's own file */
+	int line;            /* of that file, from 1; 0: not known */
 };
 
 /* One column of a CSV over time. Values NaN where a cell is empty. */

@@ -35,6 +35,7 @@ struct mp_run_opts {
 	bool monit, compare_local;
 	double hold_cap_s; /* --quick: loads are held no longer; 0: as long as the suites say */
 	bool dry_run, fail_fast, json, shuffle;
+	bool github;            /* annotations and summary of a job of GitHub Actions */
 	long repeat;            /* runs in a row, at least 1 */
 	long seed;              /* of the shuffled order */
 	double timeout_s;       /* 0: 3 x expected + 120 */

@@ -11,6 +11,7 @@
 
 #include "cli/commands.h"
 #include "cli/load_runs.h"
+#include "cli/report.h"
 
 #include <errno.h>
 #include <string.h>
@@ -47,7 +48,7 @@ static int write_files(const struct mp_comparison *c, const char *dir)
 }
 
 static int compare(const struct mp_run_set *a, const struct mp_run_set *b, const char *dir,
-		   bool json, bool all)
+		   const char *markdown, bool json, bool all)
 {
 	_cleanup_(mp_comparison_done) struct mp_comparison c = {0};
 	const struct mp_compare_opts o = {0};
@@ -59,11 +60,13 @@ static int compare(const struct mp_run_set *a, const struct mp_run_set *b, const
 	if (!dir)
 		dir = b->v[b->n - 1]->dir;
 	r = write_files(&c, dir);
+	if (markdown && mp_cli_markdown(b->v[b->n - 1], &c, markdown) < 0)
+		r = -EIO;
 	if (json)
 		r = mp_report_comparison_json(&c, stdout) < 0 ? -EIO : r;
-	else
+	else if (!markdown || strcmp(markdown, "-") != 0)
 		mp_report_comparison_console(&c, all, stdout);
-	if (!json && !r)
+	if (!json && !r && (!markdown || strcmp(markdown, "-") != 0))
 		printf("report: %s/comparison_results.html\n", dir);
 	if (fflush(stdout) != 0 || r < 0 || c.verdict == MP_ERROR)
 		return MP_EXIT_INFRA;
@@ -72,7 +75,7 @@ static int compare(const struct mp_run_set *a, const struct mp_run_set *b, const
 
 int mp_cmd_compare(int argc, char **argv)
 {
-	const char *out = "out", *dir = NULL;
+	const char *out = "out", *dir = NULL, *markdown = NULL;
 	bool json = false, all = false;
 	const struct mp_opt opts[] = {
 		{.letter = 'a',
@@ -95,6 +98,11 @@ int mp_cmd_compare(int argc, char **argv)
 		 .type = MP_OPT_FLAG,
 		 .dest = &json,
 		 .help = "print JSON instead of the table"},
+		{.name = "markdown",
+		 .type = MP_OPT_STRING,
+		 .dest = &markdown,
+		 .metavar = "FILE|-",
+		 .help = "B beside A for a pull request; on '-' (stdout) instead\nof the table"},
 	};
 	const struct mp_usage usage = {
 		.command = "mmsperf-bpf compare",
@@ -115,9 +123,13 @@ int mp_cmd_compare(int argc, char **argv)
 		mp_error("compare takes two runs, A and B (see 'mmsperf-bpf compare --help')");
 		return MP_EXIT_USAGE;
 	}
+	if (json && markdown && !strcmp(markdown, "-")) {
+		mp_error("--json and --markdown - both want stdout");
+		return MP_EXIT_USAGE;
+	}
 	if (mp_cli_load_runs(out, argv[1], &a, &faulty) < 0 ||
 	    mp_cli_load_runs(out, argv[2], &b, &faulty) < 0)
 		return MP_EXIT_INFRA;
-	r = compare(&a, &b, dir, json, all);
+	r = compare(&a, &b, dir, markdown, json, all);
 	return faulty ? MP_EXIT_INFRA : r;
 }

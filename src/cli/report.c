@@ -29,13 +29,24 @@ static void complain(const struct mp_diag *d)
 	mp_error("%s", mp_diag_str(d, text, sizeof(text)));
 }
 
-/* A folder of runs (--artifacts-dir) stands for its newest one. */
-static char *find_run(const char *folder)
+/* A folder of runs (--artifacts-dir) stands for its newest one; what is no folder is a name. NULL
+ * after a line on stderr. */
+static char *find_run(const char *out, const char *folder)
 {
 	_cleanup_free_ char *own = mp_path_join(folder, "run.json");
 	_cleanup_free_ char *latest = mp_path_join(folder, "latest");
 	_cleanup_free_ char *newest = latest ? mp_path_join(latest, "run.json") : NULL;
 
+	if (!mp_is_dir(folder)) {
+		struct mp_diag d = {0};
+		char *dir = NULL;
+
+		if (strchr(folder, '/') && !mp_s3_is_url(folder))
+			mp_error("'%s' is not a folder", folder);
+		else if (mp_run_resolve(out, folder, &dir, &d) < 0)
+			complain(&d);
+		return dir;
+	}
 	if (own && newest && !mp_is_file(own) && mp_is_file(newest))
 		return TAKE_PTR(latest);
 	return strdup(folder);
@@ -98,7 +109,9 @@ static const char about[] =
 	"folder, an artifacts folder (its newest run), or any folder that Taurus left behind\n"
 	"(kpi.jtl, final_stats.csv, SAlogs_*.csv, effective.yml), or one that holds such folders.\n"
 	"With --history, FOLDER (default: OUT) holds runs: history.html shows every metric over the\n"
-	"newest N of each environment, with the median of the passing ones.";
+	"newest N of each environment, with the median of the passing ones. Else FOLDER may be a run's\n"
+	"name in OUT as 'runs' and 'compare' take it: a commit, a tag, 'latest', ...\n"
+	"With --markdown or --chart nothing else is written.";
 
 static const char epilog[] =
 	"Exit status: 0 written, 1 the folder cannot be read or written, or has no run that matches;\n"
@@ -106,13 +119,17 @@ static const char epilog[] =
 
 static int write_run(const struct mp_report_args *a, const char *where)
 {
-	_cleanup_free_ char *folder = find_run(where), *page = NULL;
+	_cleanup_free_ char *folder = find_run(a->out, where), *page = NULL;
 	_cleanup_run_ struct mp_run *run = NULL;
 	struct mp_diag d = {0};
 	int r;
 
 	if (!folder || load_run(folder, &run) < 0)
 		return MP_EXIT_INFRA;
+	if (a->markdown)
+		return mp_report_markdown_file(a, run);
+	if (a->chart)
+		return mp_report_chart_file(a, run);
 	r = mp_report_junit(run, &d);
 	if (!r)
 		r = mp_report_html(run, &d);
@@ -128,13 +145,21 @@ static int write_run(const struct mp_report_args *a, const char *where)
 	printf("report: %s\n", page);
 	if (a->open)
 		mp_report_open(page);
-	return MP_EXIT_OK;
+	return a->github ? mp_report_github(run) : MP_EXIT_OK;
 }
 
 static int check(const struct mp_report_args *a, int operands)
 {
 	if (operands > 1 || (!operands && !a->history)) {
 		mp_error("report takes one folder (see 'mmsperf-bpf report --help')");
+		return -EINVAL;
+	}
+	if (!!a->history + !!a->markdown + !!a->chart > 1) {
+		mp_error("one of --history, --markdown and --chart at a time");
+		return -EINVAL;
+	}
+	if ((a->suite && !a->history && !a->chart) || (a->output && !a->history && !a->chart)) {
+		mp_error("--%s belongs to --history and --chart", a->suite ? "suite" : "output");
 		return -EINVAL;
 	}
 	if (!a->history && (a->store || a->env)) {
@@ -166,8 +191,16 @@ int mp_cmd_report(int argc, char **argv)
 		 "--history: of the runs kept there", 0, 0},
 		{0, "store-timeout", NULL, MP_OPT_SECONDS, &a.give_up_s, "TIME",
 		 "give up a request after failing so long (default: 2m)", 0, 0},
+		{0, "markdown", NULL, MP_OPT_STRING, &a.markdown, "FILE|-",
+		 "the run for a pull request, beside its baseline", 0, 0},
+		{0, "chart", NULL, MP_OPT_STRING, &a.chart, "METRIC[:ROLE]",
+		 "one metric over time as SVG: p90, p90:LABEL, throughput,\n"
+		 "memory_rss, memory_rss:workers, cpu_percent:MODEL#0, ...",
+		 0, 0},
 		{'o', "output", NULL, MP_OPT_STRING, &a.output, "FILE",
-		 "--history: the page's file (default: OUT/history.html)", 0, 0},
+		 "of --history (default: OUT/history.html) and --chart\n(default: -, stdout)", 0, 0},
+		{0, "github", NULL, MP_OPT_FLAG, &a.github, NULL,
+		 "annotations and job summary for what failed", 0, 0},
 	};
 	const struct mp_usage usage = {
 		.command = "mmsperf-bpf report",
@@ -186,7 +219,7 @@ int mp_cmd_report(int argc, char **argv)
 	if (check(&a, operands) < 0)
 		return MP_EXIT_USAGE;
 	folder = operands ? argv[1] : a.out;
-	if (!mp_is_dir(folder) && !a.store) {
+	if (a.history && !a.store && !mp_is_dir(folder)) {
 		mp_error("'%s' is not a folder", folder);
 		return MP_EXIT_INFRA;
 	}

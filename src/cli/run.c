@@ -9,6 +9,7 @@
 #include <mmsperf/clock.h>
 #include <mmsperf/log.h>
 #include <mmsperf/options.h>
+#include <mmsperf/report.h>
 #include <mmsperf/store.h>
 #include <mmsperf/suite.h>
 
@@ -88,6 +89,7 @@ int mp_cmd_run(int argc, char **argv)
 		.monit = true,
 		.store_timeout_s = MP_S3_GIVE_UP_S,
 		.compare_local = true,
+		.github = mp_github_here(),
 		.repeat = 1,
 		.seed = -1,
 	};
@@ -182,6 +184,11 @@ int mp_cmd_run(int argc, char **argv)
 		 .type = MP_OPT_FLAG,
 		 .dest = &o.json,
 		 .help = "the end result on stdout as JSON instead of the table"},
+		{.name = "github",
+		 .type = MP_OPT_NEGATE,
+		 .dest = &o.github,
+		 .help = "for what failed, annotations and a job summary (default:\n"
+			 "where GITHUB_ACTIONS is true)"},
 		{.name = "timeout",
 		 .type = MP_OPT_SECONDS,
 		 .dest = &o.timeout_s,

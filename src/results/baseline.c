@@ -159,3 +159,25 @@ int mp_baseline_find(const char *out, const struct mp_run *head, struct mp_run *
 	candidates_free(v, n);
 	return r;
 }
+
+void mp_against_done(struct mp_against *a)
+{
+	mp_comparison_done(&a->c);
+	mp_run_free(a->base);
+	*a = (struct mp_against){0};
+}
+
+int mp_against_baseline(const char *out, const struct mp_run *head, struct mp_against *ret)
+{
+	const struct mp_compare_opts o = {.automatic = true};
+	int r = mp_baseline_find(out, head, &ret->base);
+
+	if (r < 0)
+		return r;
+	/* what cannot be read of it is a row without a value */
+	for (size_t i = 0; i < ret->base->n_suites; i++)
+		(void)mp_results_load_series(&ret->base->suites[i], NULL);
+	ret->v[0] = ret->base;
+	ret->v[1] = head;
+	return mp_compare(&ret->v[0], 1, &ret->v[1], 1, &o, &ret->c);
+}

@@ -48,6 +48,7 @@ void mp_case_done(struct mp_case *c)
 	free(c->message);
 	free(c->metric);
 	free(c->label);
+	free(c->file);
 	*c = (struct mp_case){0};
 }
 

@@ -34,14 +34,20 @@ static const char *below(const char *base, const char *dir)
 static json_t *case_to_json(const struct mp_case *c)
 {
 	char op[3] = {c->op ? c->op : ' ', c->or_equal ? '=' : '\0', '\0'};
+	json_t *o;
 
-	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+	o = json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
 			 mp_json_text(c->name), "verdict", mp_verdict_name(c->verdict), "message",
 			 mp_json_text(c->message), "time", mp_json_number(c->time_s), "metric",
 			 mp_json_text(c->metric), "label", mp_json_text(c->label), "op",
 			 c->op ? mp_json_text(op) : json_null(), "threshold",
 			 mp_json_number(c->threshold), "observed", mp_json_number(c->observed),
 			 "from", mp_json_number(c->from_s), "to", mp_json_number(c->to_s));
+	if (o && c->line > 0)
+		(void)json_object_set_new(o, "line", json_integer(c->line));
+	if (o && c->file)
+		(void)json_object_set_new(o, "file", mp_json_text(c->file));
+	return o;
 }
 
 static json_t *suite_to_json(const struct mp_run *r, const struct mp_suite_result *s)
@@ -143,6 +149,8 @@ static int case_from_json(const json_t *o, struct mp_suite_result *s)
 		.observed = get_number(o, "observed", NAN),
 		.from_s = get_number(o, "from", 0),
 		.to_s = get_number(o, "to", 0),
+		.file = get_text(o, "file"),
+		.line = (int)fmin(fmax(get_number(o, "line", 0), 0), 1e9),
 	};
 	int r = -ENOMEM;
 

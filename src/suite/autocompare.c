@@ -6,24 +6,12 @@
 #include "suite/autocompare.h"
 
 #include <mmsperf/compare.h>
-#include <mmsperf/log.h>
 #include <mmsperf/str.h>
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Faults of the baseline leave it without values, which asks no rule of that metric. */
-static void load(struct mp_run *r)
-{
-	for (size_t i = 0; i < r->n_suites; i++) {
-		struct mp_diag d = {0};
-
-		if (mp_results_load_series(&r->suites[i], &d) < 0)
-			mp_debug("baseline: %s: %s", r->suites[i].name, d.msg);
-	}
-}
 
 /* The figure that says most about a change of the code, where both runs have it. */
 static const struct mp_cmp_row *headline_row(const struct mp_comparison *c,
@@ -109,10 +97,8 @@ static char *one_line(const struct mp_comparison *c)
 
 int mp_autocompare(struct mp_run *run, struct mp_diag *d)
 {
-	_cleanup_(mp_comparison_done) struct mp_comparison c = {0};
-	_cleanup_run_ struct mp_run *base = NULL;
-	const struct mp_compare_opts o = {.automatic = true};
-	int r = mp_baseline_find(run->out, run, &base);
+	_cleanup_(mp_against_done) struct mp_against a = {0};
+	int r = mp_against_baseline(run->out, run, &a);
 
 	if (r == -ENOENT)
 		return mp_diag_set(d, r, NULL, 0, 0,
@@ -122,15 +108,11 @@ int mp_autocompare(struct mp_run *run, struct mp_diag *d)
 	if (r < 0)
 		return mp_diag_set(d, r, run->out, 0, 0, "no run to compare with: %s",
 				   strerror(-r));
-	load(base);
-	r = mp_compare((const struct mp_run *const[]){base}, 1, (const struct mp_run *const[]){run},
-		       1, &o, &c);
-	if (!r)
-		r = mp_report_comparison(&c, run->dir, d);
+	r = mp_report_comparison(&a.c, run->dir, d);
 	if (r < 0)
 		return *d->msg ? r : mp_diag_set(d, r, run->dir, 0, 0, "%s", strerror(-r));
 	free(run->comparison);
-	run->comparison = one_line(&c);
-	run->comparison_verdict = c.verdict;
+	run->comparison = one_line(&a.c);
+	run->comparison_verdict = a.c.verdict;
 	return run->comparison ? 0 : mp_diag_set(d, -ENOMEM, run->dir, 0, 0, "out of memory");
 }

@@ -106,6 +106,32 @@ static char *bzt_end_text(const struct mp_suite_result *res, const struct mp_bzt
 			   res->dir);
 }
 
+/* Where a case is written, for whoever points at it: an expectation of a simple suite stands there,
+ * not in the Taurus YAML that was made of it. 0 or -ENOMEM. */
+static int set_places(const struct mp_suite *s, struct mp_suite_result *res)
+{
+	for (size_t i = 0; i < res->n_cases; i++) {
+		struct mp_case *c = &res->cases[i];
+
+		for (size_t k = 0; s->simple && k < s->simple->n_expects; k++)
+			if (!strcmp(s->simple->expects[k].text, c->name))
+				c->line = s->simple->expects[k].line;
+		for (size_t k = 0; !s->simple && k < s->plan->n_crit && !c->line; k++) {
+			const struct mp_criterion *crit = &s->plan->crit[k];
+
+			if (strcmp(crit->name, c->name) != 0)
+				continue;
+			c->line = crit->line;
+			if (!crit->file || !strcmp(crit->file, s->path))
+				continue;
+			c->file = strdup(crit->file);
+			if (!c->file)
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
 static void judge(struct mp_runner *u, const struct mp_suite *s, struct mp_suite_result *res,
 		  const struct mp_evidence_files *f)
 {
@@ -119,6 +145,8 @@ static void judge(struct mp_runner *u, const struct mp_suite *s, struct mp_suite
 	r = mp_simple_judge(s, &u->run, f, ev.incomplete, res, &d);
 	if (!r)
 		r = mp_eval_suite(s->plan, &ev, res);
+	if (!r)
+		r = set_places(s, res);
 	if (r < 0)
 		fault(res, r, &d);
 }

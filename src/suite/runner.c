@@ -307,6 +307,16 @@ static void keep(struct mp_runner *u, int published)
 	mp_info("uploaded to %s: %zu files, %.1f MB", u->o->store, n.files, n.bytes / 1e6);
 }
 
+/* With --json, stdout is for the result alone; GitHub reads commands on stderr as well. */
+static void tell_github(const struct mp_runner *u)
+{
+	struct mp_diag d = {0};
+	char text[900];
+
+	if (u->o->github && mp_github_tell(&u->run, u->o->json ? stderr : stdout, &d) < 0)
+		mp_warning("%s", mp_diag_str(&d, text, sizeof(text)));
+}
+
 static void finish(struct mp_runner *u)
 {
 	struct mp_diag d = {0};
@@ -330,6 +340,7 @@ static void finish(struct mp_runner *u)
 		decide(u);
 	}
 	keep(u, r);
+	tell_github(u);
 	if (u->o->verbosity < 0 || u->o->json)
 		return;
 	mp_report_console(&u->run, stdout);

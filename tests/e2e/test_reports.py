@@ -11,13 +11,16 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
+import xml.etree.ElementTree as ET
 
 import browser
 import e2e
 import s3
 
+FAKE = pathlib.Path(__file__).resolve().parent / "fake"
 T0 = 1795500000
 HOSTILE = "</script><script>alert(1)</script>\"'<img src=x onerror=alert(2)>&|`*_[x](http://h.example/)@user\n::error::x%0A"
 
@@ -184,6 +187,142 @@ class HistoryOfAStore(Case):
         self.assertEqual(sorted(p.name for p in self.out.iterdir() if p.is_dir()), [])
         self.call("report", "--history", 3, "--store", url + "/none", env=environment, code=1)
         self.assertIn(f"no run in '{url}/none'", self.stderr)
+
+
+class Text(Case):
+    def failed_pair(self):
+        make_run(self.out, commit="aaaaaaa", epoch=1000, suites=("inference", "scale_up"))
+        return make_run(self.out, commit="bbbbbbb", epoch=2000, suites=("inference", "scale_up"), bad=("scale_up",), verdict="failed", ms=30,
+                        rss=130e6, line=12)
+
+    def test_markdown(self):
+        run = self.failed_pair()
+        text = self.call("report", run, "--markdown", "-")
+        self.assertEqual(text.splitlines()[0], "## ❌ Performance: failed")
+        self.assertIn("**1 of 2 suites failed**, 1 of 4 criteria not met", text)
+        self.assertIn("| `scale_up` | sum\\_workers\\_memory\\_rss &lt; 90MB |", text)
+        self.assertIn("`tests/scale_up.yaml:12`", text)
+        self.assertIn("### Against `vm__aaaaaaa__1000`", text)
+        self.assertRegex(text, r"\| `inference` \| Latency p90 \| 24 ms \| 34 ms \| \+41.7 % \| unknown \| not judged \|")
+        self.assertRegex(text, "[▁▂▃▄▅▆▇█]{8}")
+        self.assertEqual(text.count("<details>"), text.count("</details>"))
+        self.assertFalse((run / "junit.html").exists())  # nothing else is written
+        self.call("report", "bbbbbbb", "--markdown", self.dir / "x.md", "-a", self.out)
+        self.assertEqual(self.stdout, "")
+        self.assertEqual((self.dir / "x.md").read_text(), text)
+        self.assertEqual(self.call("report", "latest", "--markdown", "-", "-a", self.out), text)
+        self.call("report", "nothing", "-a", self.out, code=1)
+        self.assertEqual(self.stderr.count("\n"), 1)
+        self.call("report", run, "--markdown", "/nonexistent/x", code=1)
+        self.assertEqual(self.stderr.count("\n"), 1)
+
+    def test_markdown_of_many_suites_and_of_hostile_names(self):
+        names = tuple(f"suite {i} {HOSTILE}" for i in range(120))
+        run = make_run(self.out, suites=names, bad=names[::2], verdict="failed")
+        text = self.call("report", run, "--markdown", "-", limit=120)
+        self.assertLessEqual(len(text.encode()), 65536)
+        self.assertIn("do not fit here", text)
+        outside = re.sub("`[^`\n]*`", "", text)
+        for what in ("<script", "<img", "@user", "](", "\n::"):
+            self.assertNotIn(what, outside)
+
+    def test_markdown_of_a_comparison(self):
+        self.failed_pair()
+        text = self.call("compare", "-a", self.out, "aaaaaaa", "bbbbbbb", "--markdown", "-")
+        self.assertIn("### Against `vm__aaaaaaa__1000`", text)
+        self.assertNotIn("report:", text)
+        self.assertTrue((self.out / "vm__bbbbbbb__2000" / "comparison_results.html").exists())
+        self.call("compare", "-a", self.out, "aaaaaaa", "bbbbbbb", "--markdown", "-", "--json", code=2)
+
+    def test_chart(self):
+        run = self.failed_pair()
+        for spec, words in (("sum_workers_memory_rss", ["90MB", "150 MB", "scale_up"]), ("memory_rss:frontend", ["MB"]),
+                            ("p90:Inference", ["ms", "Response time p90 of Inference"]), ("throughput", ["/s"])):
+            with self.subTest(spec=spec):
+                self.call("report", run, "--chart", spec, "-o", self.dir / "x.svg")
+                self.assertEqual(self.stdout + self.stderr, "")
+                root = ET.parse(self.dir / "x.svg").getroot()
+                self.assertEqual(root.tag, "{http://www.w3.org/2000/svg}svg")
+                text = " ".join(root.itertext())
+                for w in words:
+                    self.assertIn(w, text)
+                self.assertTrue(any(len(p.get("d")) > 40 for p in root.iter("{http://www.w3.org/2000/svg}path")))
+        self.assertIn("<svg", self.call("report", run, "--chart", "p50", "--suite", "inf*"))
+        self.assertIn("inference", self.stdout)
+        for args, code, word in ((["--chart", "memory_rs"], 1, "did you mean 'memory_rss'"), (["--chart", "p90:Nobody"], 1, "Nobody"),
+                                 (["--chart", "p90", "--suite", "zzz"], 1, "zzz"), (["--chart", "p90", "--markdown", "-"], 2, "at a time"),
+                                 (["--output", "x"], 2, "belongs to")):
+            with self.subTest(args=args):
+                self.call("report", run, *args, code=code)
+                self.assertIn(word, self.stderr)
+                self.assertEqual(self.stderr.count("\n"), 1, self.stderr)
+
+    def test_chart_of_hostile_names(self):
+        name = HOSTILE.replace("\n", " ").replace('"', "")
+        run = make_run(self.out, suites=(HOSTILE,), bad=(HOSTILE,), label=HOSTILE.replace("\n", " ").replace('"', ""), metric=name, verdict="failed")
+        for spec in (name, f"p90:{name}"):
+            text = self.call("report", run, "--chart", spec)
+            self.assertIn("alert(1)", " ".join(ET.fromstring(text).itertext()))
+            self.assertNotIn("<script", text)
+
+    def test_github_of_a_stored_run(self):
+        run = self.failed_pair()
+        summary = self.dir / "summary.md"
+        environment = {**os.environ, "GITHUB_STEP_SUMMARY": str(summary)}
+        self.call("report", "-q", self.out / "vm__aaaaaaa__1000", "--github", env=environment)
+        self.assertNotIn("::", self.stdout)
+        self.assertFalse(summary.exists())
+        self.call("report", "-q", run, "--github", env=environment)
+        errors = [line for line in self.stdout.splitlines() if line.startswith("::error ")]
+        self.assertEqual(len(errors), 1)
+        self.assertTrue(errors[0].startswith("::error file=tests/scale_up.yaml,line=12,title=scale_up::sum_workers_memory_rss < 90MB: "))
+        self.assertIn("❌ Performance: failed", summary.read_text())
+        self.assertIn("### Against", self.call("report", run, "--markdown", "-"))
+
+
+class GithubAfterARun(Case):
+    """The real runner with a bzt that is told how much memory it saw."""
+
+    def run_suite(self, *args, memory, code, **environment):
+        suites, binaries = self.dir / "a b,c" / "suites", self.dir / "bin"
+        if not suites.exists():
+            (suites / "common").mkdir(parents=True)
+            binaries.mkdir()
+            (binaries / "bzt").symlink_to(FAKE / "bzt")
+            port = e2e.free_port()
+            server = json.dumps([sys.executable, str(FAKE / "server.py"), str(port), "--child", self.dir.name])
+            (suites / "common" / "global_config.yaml").write_text(
+                f"modules: {{jmeter: {{properties: {{protocol: http, hostname: 127.0.0.1, port: {port}, "
+                f"management_port: {e2e.free_port()}}}}}}}\nserver:\n  command: {server}\n  ready: {{timeout: 20s}}\n")
+        (suites / "a.yaml").write_text(
+            f"fake-bzt: memory {memory}\nexecution:\n- {{hold-for: 1s, scenario: x, executor: none}}\n"
+            "services:\n- module: monitoring\n  local:\n  - metrics: [mem]\n"
+            "reporting:\n- module: passfail\n  criteria:\n"
+            "  - {class: bzt.modules.monitoring.MonitoringCriteria, subject: local/mem, condition: '>', threshold: 40, timeframe: 1s}\n")
+        env = {k: v for k, v in os.environ.items() if not k.startswith("GITHUB_")}
+        env |= {"PATH": f"{binaries}:{os.environ['PATH']}", "GITHUB_STEP_SUMMARY": str(self.dir / "summary.md"),
+                "GITHUB_WORKSPACE": str(self.dir / "a b,c"), **environment}
+        self.call("--suite", suites, "--artifacts-dir", self.out, "-e", "ci", "--no-monit", *args, limit=90, env=env, code=code)
+        return [line for line in (self.stdout + self.stderr).splitlines() if line.startswith("::")]
+
+    def test_annotations_and_summary(self):
+        summary = self.dir / "summary.md"
+        self.assertEqual(self.run_suite(memory=39, code=0, GITHUB_ACTIONS="true"), [])
+        self.assertFalse(summary.exists())  # silent while nothing is wrong
+        self.assertEqual(self.run_suite(memory=41, code=3), [])  # not there
+        self.assertFalse(summary.exists())
+        lines = self.run_suite(memory=41, code=3, GITHUB_ACTIONS="true")
+        self.assertEqual(len(lines), 1, lines)
+        self.assertTrue(lines[0].startswith("::error file=suites/a.yaml,line=11,title=a::"), lines)
+        text = summary.read_text()
+        self.assertIn("## ❌ Performance: failed", text)
+        self.assertIn("suites/a.yaml:11`", text)
+        self.assertIn("### Against `ci__", text)
+        self.assertEqual(len(self.run_suite("--json", memory=41, code=3, GITHUB_ACTIONS="true")), 1)
+        json.loads(self.stdout)  # the annotation is on stderr
+        self.assertGreater(len(summary.read_text()), 1.5 * len(text))
+        self.assertEqual(self.run_suite("--no-github", memory=41, code=3, GITHUB_ACTIONS="true"), [])
+        self.assertEqual(len(self.run_suite("--github", "-q", memory=41, code=3)), 1)
 
 
 @contextlib.contextmanager
