@@ -19,9 +19,9 @@ static __always_inline bool mp_wants_totals(__u32 want)
 {
 	return !(~want & (MP_HAS_CPU | MP_HAS_IO | MP_HAS_SCHED));
 }
-__s64 mp_clock_off __weak; /* scheduler's clock - CLOCK_MONOTONIC, ns */
-__u64 mp_calib_ns __weak;  /* CLOCK_MONOTONIC when the agent's thread asked for its CPU time */
-__u64 mp_calib_cpu __weak; /* what it got */
+__s64 mp_clock_off __weak;   /* scheduler's clock - CLOCK_MONOTONIC, ns */
+__u64 mp_calib_ns __weak;    /* CLOCK_MONOTONIC when the agent's thread asked for its CPU time */
+__u64 mp_calib_cpu __weak;   /* what it got */
 __u32 mp_met_running __weak; /* a thread was on a CPU: the offset was of use */
 
 /*

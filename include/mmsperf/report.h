@@ -23,23 +23,26 @@ void mp_report_console(const struct mp_run *r, FILE *out);
 
 /*
  * For a pull request or a job's summary, at most max bytes of Markdown (GitHub takes 65,536 in a
- * comment): verdict, failures, what changed against the comparison's other side (c may be NULL), the
- * rest folded. Series are loaded. -ENOSPC: max is below MP_MARKDOWN_MIN. *ret needs mp_buf_done().
+ * comment): verdict, failures, what changed against the comparison's other side (c may be NULL),
+ * the rest folded. Series are loaded. -ENOSPC: max is below MP_MARKDOWN_MIN. *ret needs
+ * mp_buf_done().
  */
 #define MP_MARKDOWN_COMMENT 65536
 #define MP_MARKDOWN_MIN     16384
 int mp_report_markdown(const struct mp_run *r, const struct mp_comparison *c, size_t max,
 		       struct mp_buf *ret);
 
-/* --- GitHub Actions ---------------------------------------------------------------------------- */
+/* --- GitHub Actions ----------------------------------------------------------------------------
+ */
 
 /* True within a job of GitHub Actions. */
 bool mp_github_here(void);
 /*
- * Nothing where nothing is wrong. Else ::error commands to out for what failed, each pointing at the
- * line of the suite's file that asked for it (from GITHUB_WORKSPACE), at most ten, which is what
- * GitHub shows of a step; and the run as Markdown, beside its baseline where there is one, appended to
- * the file GITHUB_STEP_SUMMARY names, within the 1 MiB GitHub takes of a step (what is there already
- * counts). Series are loaded. -errno with d filled where the summary cannot be written.
+ * Nothing where nothing is wrong. Else ::error commands to out for what failed, each pointing at
+ * the line of the suite's file that asked for it (from GITHUB_WORKSPACE), at most ten, which is
+ * what GitHub shows of a step; and the run as Markdown, beside its baseline where there is one,
+ * appended to the file GITHUB_STEP_SUMMARY names, within the 1 MiB GitHub takes of a step (what is
+ * there already counts). Series are loaded. -errno with d filled where the summary cannot be
+ * written.
  */
 int mp_github_tell(const struct mp_run *r, FILE *out, struct mp_diag *d);

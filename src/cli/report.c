@@ -198,7 +198,8 @@ int mp_cmd_report(int argc, char **argv)
 		 "memory_rss, memory_rss:workers, cpu_percent:MODEL#0, ...",
 		 0, 0},
 		{'o', "output", NULL, MP_OPT_STRING, &a.output, "FILE",
-		 "of --history (default: OUT/history.html) and --chart\n(default: -, stdout)", 0, 0},
+		 "of --history (default: OUT/history.html) and --chart\n(default: -, stdout)", 0,
+		 0},
 		{0, "github", NULL, MP_OPT_FLAG, &a.github, NULL,
 		 "annotations and job summary for what failed", 0, 0},
 	};

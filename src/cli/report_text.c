@@ -48,7 +48,7 @@ int mp_report_markdown_file(const struct mp_report_args *a, const struct mp_run 
 	if (r == -ENOMEM)
 		return mp_error_r(r, "the run cannot be compared"), MP_EXIT_INFRA;
 	return mp_cli_markdown(run, r < 0 ? NULL : &against.c, a->markdown) < 0 ? MP_EXIT_INFRA
-										 : MP_EXIT_OK;
+										: MP_EXIT_OK;
 }
 
 /* What --suite names, else the first suite that fails and has it, else the first that has it. */
@@ -82,7 +82,8 @@ int mp_report_chart_file(const struct mp_report_args *a, const struct mp_run *ru
 	int r = find_chart(a, run, &c, &d);
 
 	if (r < 0) {
-		mp_error("--chart: %s", *d.msg ? mp_diag_str(&d, text, sizeof(text)) : strerror(-r));
+		mp_error("--chart: %s",
+			 *d.msg ? mp_diag_str(&d, text, sizeof(text)) : strerror(-r));
 		return MP_EXIT_INFRA;
 	}
 	r = mp_report_svg(&c, &b);

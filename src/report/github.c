@@ -124,7 +124,8 @@ static void put_annotations(const struct mp_run *r, FILE *out)
 			 : r->unfinished ? "the run did not finish"
 					 : "failed outside of any suite: see the log");
 	if (a.n >= SHOWN)
-		fprintf(out, "::error title=performance run::%zu further failures: see the report\n",
+		fprintf(out,
+			"::error title=performance run::%zu further failures: see the report\n",
 			a.n - (SHOWN - 1));
 }
 

@@ -2,7 +2,8 @@
 /*
  * A run as Markdown, for a pull request or a job's summary: verdict first, what failed and when,
  * what changed since the baseline, and the rest folded. Never longer than it may be: rows that do
- * not fit are counted, not cut. Renders; computes nothing. Called by github.c and cli/report_text.c.
+ * not fit are counted, not cut. Renders; computes nothing. Called by github.c and
+ * cli/report_text.c.
  */
 #include <mmsperf/report.h>
 
@@ -15,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CELL         300 /* bytes of a name or message */
-#define CLOSING      400 /* kept free for what ends tables, folds and the whole */
+#define CELL         300  /* bytes of a name or message */
+#define CLOSING      400  /* kept free for what ends tables, folds and the whole */
 #define ROOM         1000 /* that a table or fold has to have before it is begun */
 #define SPARK        24
 #define SMALL_CHANGE 0.05 /* less is not worth a row where nobody knows what runs differ by */
@@ -128,8 +129,8 @@ static void put_failed_row(struct md *m, const struct mp_suite_result *s, const 
 	mp_md_text(&m->row, c ? c->message : s->reason, 2 * CELL);
 	mp_buf_puts(&m->row, " | ");
 	if (file) {
-		_cleanup_free_ char *place = c && c->line > 0 ? mp_asprintf("%s:%d", file, c->line)
-							      : strdup(file);
+		_cleanup_free_ char *place =
+			c && c->line > 0 ? mp_asprintf("%s:%d", file, c->line) : strdup(file);
 
 		mp_md_code(&m->row, place, CELL);
 	}
@@ -165,8 +166,8 @@ static void put_failures(struct md *m, const struct mp_run *r)
 
 /* --- comparison ------------------------------------------------------------------------------ */
 
-/* Of one run a side, where nobody knows what a change means: what stands for the rest. Single labels,
- * extremes and further percentiles say the same in other words. */
+/* Of one run a side, where nobody knows what a change means: what stands for the rest. Single
+ * labels, extremes and further percentiles say the same in other words. */
 static bool stands_for_others(const struct mp_measure *m)
 {
 	static const char *const same[] = {"avg-rt", "p95", "p100"};
@@ -213,8 +214,7 @@ static void put_compared_row(struct md *m, const struct mp_cmp_suite *s, const s
 		      mp_cmp_effect(e, sizeof(e), r->effect));
 	if (isfinite(r->low))
 		mp_buf_printf(&m->row, "%s to ", mp_cmp_effect(e, sizeof(e), r->low));
-	mp_buf_puts(&m->row,
-		    isfinite(r->low) ? mp_cmp_effect(e, sizeof(e), r->high) : "unknown");
+	mp_buf_puts(&m->row, isfinite(r->low) ? mp_cmp_effect(e, sizeof(e), r->high) : "unknown");
 	mp_buf_puts(&m->row, " | ");
 	if (isfinite(r->allowed))
 		mp_buf_printf(&m->row, "%s (< %.6g %%) |\n",

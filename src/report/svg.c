@@ -67,7 +67,7 @@ static double step_of(double span, int ticks)
 /* Of time: what clocks show. */
 static double step_of_time(double span, int ticks)
 {
-	static const double steps[] = {1,   2,   5,    10,   15,   30,   60,    120,  300,
+	static const double steps[] = {1,   2,   5,    10,   15,   30,    60,    120,  300,
 				       600, 900, 1800, 3600, 7200, 14400, 43200, 86400};
 
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
@@ -147,11 +147,12 @@ static void put_axes(struct frame *f)
 	for (int i = 0; f->y0 + i * step <= f->y1 + step / 2; i++) {
 		double v = f->y0 + i * step, y = at_y(f, v);
 
-		mp_buf_printf(b, "<line class=\"grid\" x1=\"%g\" x2=\"%g\" y1=\"%.1f\" y2=\"%.1f\"/>"
-				 "<text x=\"%g\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
-			      LEFT, WIDTH - RIGHT, y, y, LEFT - 8, y + 4,
-			      mp_cmp_value(text, sizeof(text), &unit,
-					   fabs(v) < step * 1e-9 ? 0 : v));
+		mp_buf_printf(
+			b,
+			"<line class=\"grid\" x1=\"%g\" x2=\"%g\" y1=\"%.1f\" y2=\"%.1f\"/>"
+			"<text x=\"%g\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
+			LEFT, WIDTH - RIGHT, y, y, LEFT - 8, y + 4,
+			mp_cmp_value(text, sizeof(text), &unit, fabs(v) < step * 1e-9 ? 0 : v));
 	}
 	for (double t = ceil(f->x0 / time_step) * time_step; t <= f->x1 + 1e-9; t += time_step)
 		mp_buf_printf(b, "<text x=\"%.1f\" y=\"%g\" text-anchor=\"middle\">%s%s</text>\n",
@@ -200,8 +201,7 @@ static int put_line(struct frame *f, const struct mp_chart_line *l, size_t index
 	for (size_t i = 0; i < r.n; i++)
 		if (isfinite(r.mean[i]) && (!i || !isfinite(r.mean[i - 1])) &&
 		    (i + 1 == r.n || !isfinite(r.mean[i + 1])))
-			mp_buf_printf(b,
-				      "<circle class=\"f%zu\" r=\"2\" cx=\"%.1f\" cy=\"%.1f\"/>",
+			mp_buf_printf(b, "<circle class=\"f%zu\" r=\"2\" cx=\"%.1f\" cy=\"%.1f\"/>",
 				      index % COLOURS, at_x(f, r.ts[i] - f->c->zero_s),
 				      at_y(f, r.mean[i]));
 	mp_buf_puts(b, "</g>\n");
@@ -257,10 +257,11 @@ int mp_report_svg(const struct mp_chart *c, struct mp_buf *ret)
 	int r = 0;
 
 	set_ranges(&f);
-	mp_buf_printf(b,
-		      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %g %g\" width=\"%g\" "
-		      "height=\"%g\" role=\"img\" aria-labelledby=\"t\">\n<title id=\"t\">",
-		      WIDTH, HEIGHT, WIDTH, HEIGHT);
+	mp_buf_printf(
+		b,
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %g %g\" width=\"%g\" "
+		"height=\"%g\" role=\"img\" aria-labelledby=\"t\">\n<title id=\"t\">",
+		WIDTH, HEIGHT, WIDTH, HEIGHT);
 	mp_html_text(b, c->title);
 	mp_buf_puts(b, " · ");
 	mp_html_text(b, c->suite);

@@ -198,8 +198,9 @@ static int add_workers(struct mp_chart *c, const struct mp_suite_result *s, cons
 
 	for (size_t i = 0; i < s->workers.cols && !r && c->n_lines < MAX_LINES; i++) {
 		const struct mp_series *col = &s->workers.col[i];
-		bool match = role ? !strncmp(col->name, own, n) && (!col->name[n] || col->name[n] == '#')
-				  : !strcmp(col->name, metric);
+		bool match =
+			role ? !strncmp(col->name, own, n) && (!col->name[n] || col->name[n] == '#')
+			     : !strcmp(col->name, metric);
 
 		if (match)
 			r = add_column(c, s, &s->workers, col, col->name);

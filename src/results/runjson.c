@@ -37,12 +37,12 @@ static json_t *case_to_json(const struct mp_case *c)
 	json_t *o;
 
 	o = json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
-			 mp_json_text(c->name), "verdict", mp_verdict_name(c->verdict), "message",
-			 mp_json_text(c->message), "time", mp_json_number(c->time_s), "metric",
-			 mp_json_text(c->metric), "label", mp_json_text(c->label), "op",
-			 c->op ? mp_json_text(op) : json_null(), "threshold",
-			 mp_json_number(c->threshold), "observed", mp_json_number(c->observed),
-			 "from", mp_json_number(c->from_s), "to", mp_json_number(c->to_s));
+		      mp_json_text(c->name), "verdict", mp_verdict_name(c->verdict), "message",
+		      mp_json_text(c->message), "time", mp_json_number(c->time_s), "metric",
+		      mp_json_text(c->metric), "label", mp_json_text(c->label), "op",
+		      c->op ? mp_json_text(op) : json_null(), "threshold",
+		      mp_json_number(c->threshold), "observed", mp_json_number(c->observed), "from",
+		      mp_json_number(c->from_s), "to", mp_json_number(c->to_s));
 	if (o && c->line > 0)
 		(void)json_object_set_new(o, "line", json_integer(c->line));
 	if (o && c->file)

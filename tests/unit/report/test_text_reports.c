@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reports without a browser: Markdown within its limit, workflow commands, charts as text and SVG. */
+/* Reports without a browser: Markdown within its limit, workflow commands, charts as text and SVG.
+ */
 #include "unit/results/scratch.h"
 
 #include <mmsperf/chart.h>
@@ -41,7 +42,7 @@ static void sparklines(void **state)
 		const char *want;
 	} rows[] = {
 		{rise, 8, 8, "▁▂▃▄▅▆▇█"}, {rise, 8, 100, "▁▂▃▄▅▆▇█"}, {rise, 8, 2, "▁█"},
-		{flat, 3, 8, "▁▁▁"},	   {gap, 3, 8, "▁ █"},	       {none, 2, 8, ""},
+		{flat, 3, 8, "▁▁▁"},      {gap, 3, 8, "▁ █"},         {none, 2, 8, ""},
 		{NULL, 0, 8, ""},
 	};
 
@@ -119,7 +120,8 @@ static void markdown_keeps_its_limit(void **state)
 
 		assert_int_equal(mp_report_markdown(&r, NULL, limits[i], &b), 0);
 		assert_true(b.len <= limits[i]);
-		assert_true(mp_starts_with(b.s, "## ❌ Performance: failed\n\n**100 of 300 suites"));
+		assert_true(
+			mp_starts_with(b.s, "## ❌ Performance: failed\n\n**100 of 300 suites"));
 		if (limits[i] < 1 << 20)
 			assert_non_null(strstr(b.s, "do not fit here"));
 		for (const char *p = b.s; (p = strstr(p, "<details>")); p++)
@@ -127,7 +129,8 @@ static void markdown_keeps_its_limit(void **state)
 		for (const char *p = b.s; (p = strstr(p, "</details>")); p++)
 			closed++;
 		assert_int_equal(opened, closed);
-		assert_null(strstr(b.s, "<b>|")); /* what is code needs no entity, and no cell's end */
+		assert_null(
+			strstr(b.s, "<b>|")); /* what is code needs no entity, and no cell's end */
 		assert_null(strstr(b.s, "\n::error"));
 	}
 	assert_int_equal(mp_report_markdown(&r, NULL, 100, &none), -ENOSPC);
@@ -164,8 +167,9 @@ static void annotations(void **state)
 	r.verdict = MP_FAILED;
 	text = told(&r, 0);
 	assert_true(mp_starts_with(
-		text, "::error file=tests/a%2Cb.yaml,line=7,title=broken::tests/a,b.yaml:7:3: wrong\n"
-		      "::error file=tests/a%2Cb.yaml,line=3,title=</script>"));
+		text,
+		"::error file=tests/a%2Cb.yaml,line=7,title=broken::tests/a,b.yaml:7:3: wrong\n"
+		"::error file=tests/a%2Cb.yaml,line=3,title=</script>"));
 	for (const char *p = text; (p = strchr(p, '\n')); p++)
 		lines++;
 	assert_int_equal(lines, 2); /* whatever newlines and commands are in a message */
@@ -214,24 +218,27 @@ static void summary_has_a_limit(void **state)
 
 static void fill_suite(const char *dir, struct mp_suite_result *s)
 {
-	put_file(dir, "metrics.csv",
-		 "ts,frontend_memory_rss,sum_workers_memory_rss,sum_workers_cpu_user_time,cpu:idle\n"
-		 "100,5e6,1e6,1,50\n101,5e6,2e6,3,\n102,5e6,,5,52\n103,5e6,4e6,7,52\n");
-	put_file(dir, "workers.csv", "ts,model,slot,pid,metric,value\n100,m,0,9,memory_rss,7\n"
-				     "101,m,0,9,memory_rss,8\n100,m,1,8,memory_rss,6\n");
-	put_file(dir, "kpi.jtl",
-		 "timeStamp,elapsed,label,responseCode,responseMessage,threadName,success,bytes,"
-		 "grpThreads,allThreads,Latency,Connect\n100000,10,\"a \"\"<\",200,OK,t,true,1,1,1,1,1\n"
-		 "101000,30,other,200,OK,t,true,1,1,1,1,1\n");
+	put_file(
+		dir, "metrics.csv",
+		"ts,frontend_memory_rss,sum_workers_memory_rss,sum_workers_cpu_user_time,cpu:idle\n"
+		"100,5e6,1e6,1,50\n101,5e6,2e6,3,\n102,5e6,,5,52\n103,5e6,4e6,7,52\n");
+	put_file(dir, "workers.csv",
+		 "ts,model,slot,pid,metric,value\n100,m,0,9,memory_rss,7\n"
+		 "101,m,0,9,memory_rss,8\n100,m,1,8,memory_rss,6\n");
+	put_file(
+		dir, "kpi.jtl",
+		"timeStamp,elapsed,label,responseCode,responseMessage,threadName,success,bytes,"
+		"grpThreads,allThreads,Latency,Connect\n100000,10,\"a \"\"<\",200,OK,t,true,1,1,1,1,1\n"
+		"101000,30,other,200,OK,t,true,1,1,1,1,1\n");
 	*s = (struct mp_suite_result){.name = strdup(HOSTILE), .dir = strdup(dir)};
-	assert_int_equal(mp_suite_result_add_case(s, &(struct mp_case){
-							     .name = strdup(HOSTILE),
-							     .verdict = MP_FAILED,
-							     .metric = strdup("sum_workers_memory_rss"),
-							     .op = '>',
-							     .threshold = 3e6,
-							     .from_s = 102,
-							     .to_s = 103}),
+	assert_int_equal(mp_suite_result_add_case(
+				 s, &(struct mp_case){.name = strdup(HOSTILE),
+						      .verdict = MP_FAILED,
+						      .metric = strdup("sum_workers_memory_rss"),
+						      .op = '>',
+						      .threshold = 3e6,
+						      .from_s = 102,
+						      .to_s = 103}),
 			 0);
 	assert_int_equal(mp_results_load_series(s, NULL), 0);
 }
@@ -292,7 +299,10 @@ static void odd_charts(void **state)
 {
 	static double ts[] = {1, 2}, v[] = {NAN, NAN}, big[] = {-1e300, 1e300};
 	struct mp_chart_line line = {.name = (char[]){"x"}, .ts = ts, .v = v, .n = 2};
-	struct mp_chart c = {.title = (char[]){"t"}, .suite = (char[]){"s"}, .per = "", .lines = &line,
+	struct mp_chart c = {.title = (char[]){"t"},
+			     .suite = (char[]){"s"},
+			     .per = "",
+			     .lines = &line,
 			     .n_lines = 1};
 	_cleanup_(mp_chart_done) struct mp_chart rate = {0};
 	_cleanup_free_ char *dir = fresh_dir("odd");
@@ -318,9 +328,12 @@ static void odd_charts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sparklines),	       cmocka_unit_test(markdown_is_escaped),
-		cmocka_unit_test(markdown_keeps_its_limit), cmocka_unit_test(annotations),
-		cmocka_unit_test(summary_has_a_limit), cmocka_unit_test(charts),
+		cmocka_unit_test(sparklines),
+		cmocka_unit_test(markdown_is_escaped),
+		cmocka_unit_test(markdown_keeps_its_limit),
+		cmocka_unit_test(annotations),
+		cmocka_unit_test(summary_has_a_limit),
+		cmocka_unit_test(charts),
 		cmocka_unit_test(odd_charts),
 	};
 
