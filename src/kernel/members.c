@@ -24,10 +24,11 @@ typedef int mp_members_not_built; /* ISO C wants something in a file */
 
 #define CMDLINE_MAX        65536
 #define CALIBRATE_EVERY_NS (MP_NSEC_PER_SEC / 2) /* while members are met running */
-#define CALIBRATE_REST_NS  (2 * MP_NSEC_PER_SEC) /* 0.1 ms at 50 ppm, in the first who runs again  \
-						  */
-#define MISSED_EVERY_NS    MP_NSEC_PER_SEC
-#define LOAD_ONCE(x)       (*(const volatile __typeof__(x) *)&(x))
+#define CALIBRATE_REST_NS                                                                          \
+	(2 * MP_NSEC_PER_SEC) /* 0.1 ms at 50 ppm, in the first who runs again                     \
+			       */
+#define MISSED_EVERY_NS MP_NSEC_PER_SEC
+#define LOAD_ONCE(x)    (*(const volatile __typeof__(x) *)&(x))
 
 uint32_t mp_members_top(const struct mp_bpf *b)
 {
