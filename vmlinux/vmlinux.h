@@ -88,6 +88,7 @@ struct task_io_accounting {
 struct sched_info {
 	unsigned long pcount;
 	unsigned long long run_delay;
+	unsigned long long last_queued;
 };
 
 struct rq {
@@ -166,6 +167,7 @@ struct task_struct {
 	struct mm_struct *mm;
 	int exit_state;
 	int exit_code;
+	unsigned int flags;
 	unsigned int in_iowait : 1;
 	pid_t pid;
 	pid_t tgid;

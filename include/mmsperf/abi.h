@@ -81,6 +81,8 @@ enum mp_drop {
 	_MP_DROP_MAX
 };
 
+#include <mmsperf/abi_groups.h>
+
 /* --- between bpf/ and src/kernel/ only ----------------------------------------------------- */
 
 /*

@@ -17,10 +17,26 @@
 enum mp_rung { MP_RUNG_SNAPSHOT, MP_RUNG_ITER, MP_RUNG_PROCFS, _MP_RUNG_MAX };
 const char *mp_rung_name(enum mp_rung rung); /* "BPF snapshot", "BPF iterator", "procfs" */
 
-/* Optional probe groups, attached while somebody needs them. */
-enum mp_group { MP_GROUP_SCHED = 1 << 0 };
+/* "run-queue group": the first of a mask of enum mp_group. */
+const char *mp_group_label(unsigned groups);
 
 struct mp_source;
+
+/* A user of the histograms: the longest latencies since it last asked. */
+struct mp_lat_user {
+	struct mp_lat_user *next;
+	uint64_t ns[_MP_LAT_MAX][MP_CLASSES];
+};
+
+/* What attached groups write, mapped from the kernel. Owned by the source. */
+struct mp_probes {
+	unsigned on;              /* enum mp_group that are attached */
+	struct mp_extra *extra;   /* by slot, which is the index of a record */
+	const struct mp_lat *lat; /* [_MP_LAT_MAX][MP_CLASSES] */
+	struct mp_lat_max *max;   /* by CPU */
+	size_t n_cpus;
+	struct mp_lat_user *users; /* list, of who takes from max: see metrics/latency.c */
+};
 
 struct mp_source_ops {
 	enum mp_rung rung;
@@ -46,9 +62,15 @@ struct mp_source_ops {
 	int (*event_fd)(struct mp_source *s);
 	int (*watch_execs)(struct mp_source *s, bool on);
 	size_t (*exec_pids)(struct mp_source *s, pid_t *pids, size_t max);
-	/* Attaches/detaches optional groups (mask of enum mp_group, 0: none); -EOPNOTSUPP with a
-	 * reason. Works after privileges were dropped. */
+	/* Attaches/detaches optional groups (mask of enum mp_group, 0: none). -EOPNOTSUPP with the
+	 * reason of the first that cannot be had; the others are attached all the same. Works after
+	 * privileges were dropped. */
 	int (*need_groups)(struct mp_source *s, unsigned groups, struct mp_diag *d);
+	/* Optional (NULL: this rung has none). What groups write. */
+	struct mp_probes *(*probes)(struct mp_source *s);
+	/* Optional (NULL: not to be had). BPF run time and count of one group's programs. */
+	bool (*group_cost)(struct mp_source *s, unsigned group, uint64_t *ret_run_ns,
+			   uint64_t *ret_runs);
 	/* Drops counted so far, by enum mp_drop (MP_DROP_MISSED as of at most a second ago). */
 	void (*drops)(struct mp_source *s, uint64_t drops[_MP_DROP_MAX]);
 	/* BPF run time and run count of all programs (false: statistics not to be had). A system

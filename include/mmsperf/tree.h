@@ -34,10 +34,12 @@ struct mp_totals {
 	uint64_t run_ns, rchar, wchar, syscr, syscw, read_bytes, write_bytes, iowait_ns;
 	uint64_t run_delay_ns, nvcsw, nivcsw, minflt, majflt;
 	uint64_t threads_created, threads_ended;
+	uint64_t extra[_MP_EX_MAX];
 };
 
 struct mp_proc {
 	struct mp_rec cur; /* latest reading; totals never fall from one tick to the next */
+	uint64_t extra[_MP_EX_MAX]; /* what groups counted of it */
 	enum mp_role role;
 	bool is_parent; /* a living worker is its child: a listener */
 	bool listener;  /* private: a worker script that has or had workers: never in a slot */
@@ -88,10 +90,18 @@ struct mp_tree {
 	pid_t root;        /* 0: no server now */
 	pid_t frontend;    /* the frontend: root, or the model server that root started; 0: none */
 	uint64_t generation; /* changes when another server is adopted */
+	unsigned groups;     /* enum mp_group that were attached at the last tick: extra counts */
 	uint64_t tick_ns;    /* CLOCK_MONOTONIC of the last tick */
 	uint64_t boot_ns;    /* CLOCK_BOOTTIME of the last tick: the base of start_ns */
 	uint64_t ticks;
 };
+
+/*
+ * Classes of latencies (struct mp_lat): the frontend, workers whose model is not known or has no
+ * class of its own, and a class for each of the first models. 0: nobody whose latencies count.
+ */
+enum { MP_CLASS_NONE, MP_CLASS_FRONTEND, MP_CLASS_WORKER, MP_CLASS_MODEL };
+unsigned mp_class_of(enum mp_role role, int model);
 
 struct mp_meter; /* a source, a target and their tree */
 

@@ -39,8 +39,8 @@ struct finding {
 struct check {
 	const char *section, *name;
 	void (*run)(const struct check *c, struct finding *f);
-	const char *arg; /* of run: a path, a program */
-	int number;      /* of run: a rung, a capability */
+	const char *arg; /* of run: a path, a program, what a group gives */
+	int number;      /* of run: a rung, a capability, a group */
 	const char *to_do;
 };
 
@@ -93,14 +93,13 @@ static void check_rung(const struct check *c, struct finding *f)
 	mp_source_free(s);
 }
 
-static void check_iowait(const struct check *c, struct finding *f)
+static void check_group(const struct check *c, struct finding *f)
 {
 	struct mp_source *s = NULL;
 	struct mp_diag d = {0};
 	enum mp_level level = mp_log_level();
 	int r;
 
-	(void)c;
 	mp_log_set_level(MP_LOG_ERROR);
 	r = mp_source_open(NULL, &s);
 	mp_log_set_level(level);
@@ -108,11 +107,11 @@ static void check_iowait(const struct check *c, struct finding *f)
 		found(f, MISSING, "no rung can be opened");
 		return;
 	}
-	r = s->ops->need_groups ? s->ops->need_groups(s, MP_GROUP_SCHED, &d) : -1;
+	r = s->ops->need_groups ? s->ops->need_groups(s, (unsigned)c->number, &d) : -1;
 	if (r < 0)
 		found(f, MISSING, "%s", d.msg[0] ? d.msg : "not on this rung");
 	else
-		found(f, OK, "works: cpu_iowait_time is exact, counted while somebody asks for it");
+		found(f, OK, "works: %s, while somebody asks for it", c->arg);
 	mp_source_free(s);
 }
 
@@ -245,14 +244,19 @@ static void check_file(const struct check *c, struct finding *f)
 		found(f, MISSING, "%s is not there", c->arg);
 }
 
+#define NO_GROUP "its metrics stay absent (NaN); everything else works"
+
 static const struct check checks[] = {
 	{"collector", "BPF snapshot", check_rung, NULL, MP_RUNG_SNAPSHOT,
 	 "needs Linux 6.7 or later with BTF, root or CAP_BPF + CAP_PERFMON; the next rung is used"},
 	{"collector", "BPF iterator", check_rung, NULL, MP_RUNG_ITER,
 	 "needs Linux 5.10 or later with BTF, root or CAP_BPF + CAP_PERFMON; /proc is used"},
 	{"collector", "procfs", check_rung, NULL, MP_RUNG_PROCFS, "mount /proc"},
-	{"collector", "scheduler group", check_iowait, NULL, 0,
-	 "cpu_iowait_time stays absent (NaN); everything else works"},
+	{"collector", "scheduler group", check_group, "exact I/O wait", MP_GROUP_SCHED, NO_GROUP},
+	{"collector", "run-queue group", check_group, "how long threads wait for a CPU",
+	 MP_GROUP_RUNQ, NO_GROUP},
+	{"collector", "out-of-memory group", check_group, "kills for lack of memory", MP_GROUP_OOM,
+	 NO_GROUP},
 	{"kernel", "release", check_kernel, NULL, 0, NULL},
 	{"kernel", "BTF", check_readable, "/sys/kernel/btf/vmlinux", 0,
 	 "a kernel with CONFIG_DEBUG_INFO_BTF=y; without it the collector stands on /proc"},

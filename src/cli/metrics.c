@@ -24,7 +24,7 @@ struct here {
 	char why_not_higher[256];
 	unsigned has;    /* enum mp_rec_valid that a reading of this process had */
 	unsigned groups; /* enum mp_group that could be attached */
-	char no_group[512];
+	char no_group[MP_N_GROUPS][sizeof(((struct mp_diag *)0)->msg)]; /* why not, by bit */
 };
 
 static void try_reading(struct mp_source *s, struct here *h)
@@ -45,7 +45,6 @@ static void try_reading(struct mp_source *s, struct here *h)
 static int find_out(struct here *h)
 {
 	const struct mp_source_opts opts = {.best = MP_RUNG_SNAPSHOT};
-	struct mp_diag d = {0};
 	struct mp_source *s;
 	int r = mp_source_open(&opts, &s);
 
@@ -55,11 +54,15 @@ static int find_out(struct here *h)
 	memcpy(h->why_not_higher, s->why, sizeof(h->why_not_higher));
 	if (s->ops->adopt(s, getpid()) == 0) {
 		try_reading(s, h);
-		if (s->ops->need_groups(s, MP_GROUP_SCHED, &d) == 0) {
-			h->groups = MP_GROUP_SCHED;
-			try_reading(s, h);
-		} else {
-			memcpy(h->no_group, d.msg, sizeof(h->no_group));
+		for (unsigned i = 0; i < MP_N_GROUPS; i++) {
+			struct mp_diag d = {0};
+
+			if (s->ops->need_groups(s, 1U << i, &d) == 0) {
+				h->groups |= 1U << i;
+				try_reading(s, h);
+			} else {
+				memcpy(h->no_group[i], d.msg, sizeof(h->no_group[i]));
+			}
 		}
 	}
 	/* the agent drops it, whoever starts it, where BPF works; a server of one's own is open */
@@ -89,8 +92,11 @@ static const char *try_row(const struct mp_metric_row *row, struct here *h, char
 /* NULL: it works; else why not. */
 static const char *why_not(const struct mp_metric_row *row, struct here *h, char *buf, size_t size)
 {
-	if (row->groups & ~h->groups)
-		return h->no_group[0] ? h->no_group : "its probe group cannot be attached here";
+	if (row->groups & ~h->groups) {
+		const char *why = h->no_group[__builtin_ctz(row->groups & ~h->groups)];
+
+		return why[0] ? why : "its probe group cannot be attached here";
+	}
 	if (row->has & ~h->has) {
 		(void)snprintf(buf, size, "the rung in use (%s) does not give it%s%s", h->rung,
 			       h->why_not_higher[0] ? ": " : "", h->why_not_higher);

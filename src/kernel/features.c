@@ -27,6 +27,13 @@ const struct mp_fact_row mp_fact_rows[_MP_FACT_MAX] = {
 	   SRCU-fast"), which guards by this class instead of switching preemption off */
 	[MP_FACT_PREEMPTIBLE] = {"class_srcu_fast_notrace_t", "typedef",
 				 "tracepoints that can be preempted (Linux 7.0)"},
+	[MP_FACT_LAST_QUEUED] = {"sched_info.last_queued", "field",
+				 "waits for a CPU (CONFIG_SCHED_INFO)"},
+	[MP_FACT_CFS_RQ] = {"sched_entity.cfs_rq", "field",
+			    "way to the run queue (CONFIG_FAIR_GROUP_SCHED)"},
+	[MP_FACT_VICTIM] = {"btf_trace_mark_victim", "typedef", "tracepoint mark_victim"},
+	[MP_FACT_VICTIM_TASK] = {"btf_trace_mark_victim", "pointer",
+				 "task in the tracepoint mark_victim"},
 };
 
 #define NEEDS(fact) (1U << (fact))
@@ -48,6 +55,31 @@ static const struct {
 };
 _Static_assert(ARRAY_SIZE(rungs) == _MP_RUNG_MAX, "rungs");
 
+const struct mp_group_row mp_group_rows[MP_N_GROUPS] = {
+	{
+		.group = MP_GROUP_SCHED,
+		.label = "scheduler group",
+		.needs = NEEDS(MP_FACT_SWITCH),
+		.prog = {{"mp_switch", 0, 0}},
+		.map = {"mp_waits"},
+	},
+	{
+		.group = MP_GROUP_RUNQ,
+		.label = "run-queue group",
+		.needs = NEEDS(MP_FACT_SWITCH) | NEEDS(MP_FACT_LAST_QUEUED) | NEEDS(MP_FACT_CFS_RQ),
+		.prog = {{"mp_runq", 0, 0}, {"mp_runq_exit", 0, 0}},
+		.map = {"mp_ran"},
+		.thread_map = "mp_ran",
+	},
+	{
+		.group = MP_GROUP_OOM,
+		.label = "out-of-memory group",
+		.needs = NEEDS(MP_FACT_VICTIM),
+		.prog = {{"mp_victim", NEEDS(MP_FACT_VICTIM_TASK), 0},
+			 {"mp_victim_pid", 0, NEEDS(MP_FACT_VICTIM_TASK)}},
+	},
+};
+
 bool mp_features_allow(const struct mp_facts *f, enum mp_rung rung, const char **ret_missing)
 {
 	for (size_t i = 0; i < _MP_FACT_MAX; i++) {
@@ -60,9 +92,63 @@ bool mp_features_allow(const struct mp_facts *f, enum mp_rung rung, const char *
 	return true;
 }
 
+const char *mp_features_group_lacks(const struct mp_facts *f, const struct mp_group_row *g)
+{
+	unsigned needs = g->needs | NEEDS(MP_FACT_BTF);
+
+	for (size_t i = 0; i < _MP_FACT_MAX; i++)
+		if (needs & NEEDS(i) && !f->has[i])
+			return mp_fact_rows[i].label;
+	return NULL;
+}
+
 unsigned mp_features_groups(const struct mp_facts *f)
 {
-	return f->has[MP_FACT_BTF] && f->has[MP_FACT_SWITCH] ? MP_GROUP_SCHED : 0;
+	unsigned groups = 0;
+
+	for (size_t i = 0; i < MP_N_GROUPS; i++)
+		if (!mp_features_group_lacks(f, &mp_group_rows[i]))
+			groups |= mp_group_rows[i].group;
+	return groups;
+}
+
+bool mp_features_group_has(const struct mp_facts *f, const struct mp_group_row *g, size_t i)
+{
+	if (!g->prog[i].name)
+		return false;
+	for (size_t k = 0; k < _MP_FACT_MAX; k++)
+		if ((g->prog[i].needs & NEEDS(k) && !f->has[k]) ||
+		    (g->prog[i].unless & NEEDS(k) && f->has[k]))
+			return false;
+	return true;
+}
+
+/* libbpf quotes a program's name, and a map's or puts it in brackets. */
+static bool names(const char *message, const char *name)
+{
+	size_t len = name ? strlen(name) : 0;
+
+	for (const char *p = len ? strstr(message, name) : NULL; p; p = strstr(p + 1, name))
+		if (p > message && strchr("'(", p[-1]) && p[len] && strchr("')", p[len]))
+			return true;
+	return false;
+}
+
+const struct mp_group_row *mp_features_group_named(const char *message, unsigned groups)
+{
+	for (size_t i = 0; i < MP_N_GROUPS; i++) {
+		const struct mp_group_row *g = &mp_group_rows[i];
+
+		if (!(groups & g->group))
+			continue;
+		for (size_t k = 0; k < MP_GROUP_MAX_PROGS; k++)
+			if (names(message, g->prog[k].name))
+				return g;
+		for (size_t k = 0; k < MP_GROUP_MAX_MAPS; k++)
+			if (names(message, g->map[k]))
+				return g;
+	}
+	return NULL;
 }
 
 enum mp_rung mp_features_below(enum mp_rung rung)

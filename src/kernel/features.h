@@ -20,14 +20,22 @@ enum mp_fact {
 	MP_FACT_RCU_LOCK,     /* bpf_rcu_read_lock, 6.2 */
 	MP_FACT_TASK_WALK,    /* bpf_iter_task_new, 6.7 */
 	MP_FACT_PREEMPTIBLE,  /* tracepoints leave preemption on, 7.0: hooks may be left out */
+	MP_FACT_LAST_QUEUED,  /* CONFIG_SCHED_INFO */
+	MP_FACT_CFS_RQ,       /* CONFIG_FAIR_GROUP_SCHED */
+	MP_FACT_VICTIM,       /* tracepoint mark_victim, and that it has a task, not a pid */
+	MP_FACT_VICTIM_TASK,
 	_MP_FACT_MAX
 };
 
 /* One row per fact: what it is called in BTF, and how a person would say it. */
 struct mp_fact_row {
 	const char *btf_name;
-	const char *btf_kind; /* "func", "typedef"; NULL: not looked up by name */
-	const char *label;    /* "task references (bpf_task_acquire, Linux 6.2)" */
+	/*
+	 * "func", "typedef"; "field": the name is struct.field; "pointer": that the first argument
+	 * of the tracepoint is one; NULL: not looked up by name
+	 */
+	const char *btf_kind;
+	const char *label; /* "task references (bpf_task_acquire, Linux 6.2)" */
 };
 extern const struct mp_fact_row mp_fact_rows[_MP_FACT_MAX];
 
@@ -37,8 +45,32 @@ struct mp_facts {
 
 /* True: the kernel has all the rung needs. False: *ret_missing names the first thing it lacks. */
 bool mp_features_allow(const struct mp_facts *f, enum mp_rung rung, const char **ret_missing);
+#define MP_GROUP_MAX_PROGS 5
+#define MP_GROUP_MAX_MAPS  2
+
+/* An optional group of probes: what it consists of, by name, and what it needs. */
+struct mp_group_row {
+	enum mp_group group;
+	const char *label; /* for people */
+	unsigned needs;    /* facts, 1 << each */
+	struct {
+		const char *name;
+		unsigned needs, unless; /* facts that decide between variants of a program */
+	} prog[MP_GROUP_MAX_PROGS];
+	const char *map[MP_GROUP_MAX_MAPS]; /* that no other group has */
+	/* of these, one by thread id whose entries are of no use when the group was detached */
+	const char *thread_map;
+};
+extern const struct mp_group_row mp_group_rows[MP_N_GROUPS];
+
 /* Optional groups that can be loaded, a mask of enum mp_group. */
 unsigned mp_features_groups(const struct mp_facts *f);
+/* Label of the first thing that the group lacks; NULL: nothing. */
+const char *mp_features_group_lacks(const struct mp_facts *f, const struct mp_group_row *g);
+/* Whether program i of the group is the variant for this kernel. */
+bool mp_features_group_has(const struct mp_facts *f, const struct mp_group_row *g, size_t i);
+/* The group that a message of the loader is about: it has the name of a program or map of one. */
+const struct mp_group_row *mp_features_group_named(const char *message, unsigned groups);
 /* The next rung down; MP_RUNG_PROCFS has none and returns itself. */
 enum mp_rung mp_features_below(enum mp_rung rung);
 /*

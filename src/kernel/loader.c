@@ -18,7 +18,6 @@ void mp_loader_report(enum mp_rung rung, const char *why, enum mp_rung instead)
 #ifndef MP_NO_BPF
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -35,11 +34,6 @@ void mp_loader_report(enum mp_rung rung, const char *why, enum mp_rung instead)
 #define LIMIT_PID_MAX   4194304 /* PID_MAX_LIMIT on 64 bit */
 #define MAX_LINE        256
 #define LOG_TAIL        1500
-
-static void free_btf(struct btf **btf)
-{
-	btf__free(*btf);
-}
 
 static void close_loader(struct mp_bpf **b)
 {
@@ -100,31 +94,6 @@ static int fail(struct mp_diag *d, int err, const char *what)
 			   mp_features_remedy(err, geteuid() == 0));
 }
 
-/* --- facts --------------------------------------------------------------------------------- */
-
-static void gather_facts(struct mp_facts *ret_facts)
-{
-	_cleanup_(free_btf) struct btf *btf = btf__load_vmlinux_btf();
-	struct mp_facts f = {0};
-
-	if (libbpf_get_error(btf)) {
-		btf = NULL;
-		*ret_facts = f;
-		return;
-	}
-	f.has[MP_FACT_BTF] = true;
-	for (size_t i = 0; i < _MP_FACT_MAX; i++) {
-		const struct mp_fact_row *row = &mp_fact_rows[i];
-
-		if (row->btf_name)
-			f.has[i] = btf__find_by_name_kind(btf, row->btf_name,
-							  !strcmp(row->btf_kind, "func")
-								  ? BTF_KIND_FUNC
-								  : BTF_KIND_TYPEDEF) > 0;
-	}
-	*ret_facts = f;
-}
-
 /* --- loading ------------------------------------------------------------------------------- */
 
 static uint32_t pid_max(void)
@@ -148,7 +117,7 @@ static uint32_t own_pid_namespace(void)
 }
 
 /* Only what the rung needs is loaded: the other programs may use what this kernel lacks. */
-static int choose_programs(struct mp_bpf *b, enum mp_rung rung)
+static int choose_programs(struct mp_bpf *b, enum mp_rung rung, const struct mp_facts *f)
 {
 	struct mmsperf_bpf *k = b->skel;
 	struct bpf_program *p[8];
@@ -170,13 +139,9 @@ static int choose_programs(struct mp_bpf *b, enum mp_rung rung)
 		p[n++] = k->progs.mp_i_adopt;
 		r = bpf_map__set_autocreate(k->maps.mp_tasks, false);
 	}
-	if (b->groups_loaded & MP_GROUP_SCHED)
-		p[n++] = k->progs.mp_switch;
-	else if (!r)
-		r = bpf_map__set_autocreate(k->maps.mp_waits, false);
 	for (size_t i = 0; i < n && !r; i++)
 		r = bpf_program__set_autoload(p[i], true);
-	return r;
+	return r ? r : mp_groups_choose(b, f);
 }
 
 static int attach_hooks(struct mp_bpf *b, enum mp_rung rung)
@@ -246,6 +211,12 @@ static int map_maps(struct mp_bpf *b)
 		r = map_map(k->maps.mp_cmds, &b->cmds);
 	if (!r)
 		r = map_map(k->maps.mp_pids, &b->pids);
+	if (!r)
+		r = map_map(k->maps.mp_extras, &b->probes.extra);
+	if (!r)
+		r = map_map(k->maps.mp_lats, &b->probes.lat);
+	if (!r)
+		r = map_map(k->maps.mp_lat_maxes, &b->probes.max);
 	return r;
 }
 
@@ -259,23 +230,50 @@ static int fill_free_slots(struct mp_bpf *b)
 	return 0;
 }
 
-static int load(struct mp_bpf *b, enum mp_rung rung, struct mp_diag *d)
+/* A group that the kernel refuses is left out with its reason, and the rest is tried again. */
+static int load_programs(struct mp_bpf *b, enum mp_rung rung, const struct mp_facts *f,
+			 struct mp_diag *d)
 {
-	int r;
+	const struct mp_group_row *g;
+	int r, cpus = libbpf_num_possible_cpus();
 
-	b->skel = mmsperf_bpf__open();
-	if (!b->skel)
-		return fail(d, -errno, "opening the BPF object");
-	b->n_pids = pid_max() / MP_PIDS_PER_ENTRY + 1;
-	b->skel->rodata->mp_pidns = own_pid_namespace();
-	r = choose_programs(b, rung);
-	if (!r)
-		r = bpf_map__set_max_entries(b->skel->maps.mp_pids, (uint32_t)b->n_pids);
+	if (cpus < 1)
+		return fail(d, cpus, "counting CPUs");
+	b->probes.n_cpus = (size_t)cpus;
+	for (;;) {
+		first_warning[0] = '\0';
+		b->skel = mmsperf_bpf__open();
+		if (!b->skel)
+			return fail(d, -errno, "opening the BPF object");
+		b->n_pids = pid_max() / MP_PIDS_PER_ENTRY + 1;
+		b->skel->rodata->mp_pidns = own_pid_namespace();
+		r = choose_programs(b, rung, f);
+		if (!r)
+			r = bpf_map__set_max_entries(b->skel->maps.mp_pids, (uint32_t)b->n_pids);
+		if (!r)
+			r = bpf_map__set_max_entries(b->skel->maps.mp_lat_maxes, (uint32_t)cpus);
+		if (r)
+			return fail(d, r, "preparing the BPF object");
+		r = mmsperf_bpf__load(b->skel);
+		if (!r)
+			return 0;
+		g = mp_features_group_named(first_warning, b->groups_loaded);
+		if (!g)
+			return fail(d, r, "loading");
+		b->groups_loaded &= ~(unsigned)g->group;
+		(void)snprintf(b->group[g - mp_group_rows].why, sizeof(b->group[0].why), "%.200s",
+			       cause(r));
+		mmsperf_bpf__destroy(b->skel);
+		b->skel = NULL;
+	}
+}
+
+static int load(struct mp_bpf *b, enum mp_rung rung, const struct mp_facts *f, struct mp_diag *d)
+{
+	int r = load_programs(b, rung, f, d);
+
 	if (r)
-		return fail(d, r, "preparing the BPF object");
-	r = mmsperf_bpf__load(b->skel);
-	if (r)
-		return fail(d, r, "loading");
+		return r;
 	r = map_maps(b);
 	if (r)
 		return fail(d, r, "mapping the maps");
@@ -304,9 +302,8 @@ int mp_loader_open(enum mp_rung rung, const struct mp_source_ops *ops, struct mp
 	struct mp_facts facts;
 	int r;
 
-	first_warning[0] = '\0';
 	libbpf_set_print(on_libbpf);
-	gather_facts(&facts);
+	mp_facts_gather(&facts);
 	if (!mp_features_allow(&facts, rung, &missing))
 		return mp_diag_set(d, -EOPNOTSUPP, NULL, 0, 0, "this kernel has no %s", missing);
 	b = calloc(1, sizeof(*b));
@@ -316,7 +313,7 @@ int mp_loader_open(enum mp_rung rung, const struct mp_source_ops *ops, struct mp
 	b->stats_fd = -1;
 	b->groups_loaded = mp_features_groups(&facts);
 	b->preemptible = facts.has[MP_FACT_PREEMPTIBLE];
-	r = load(b, rung, d);
+	r = load(b, rung, &facts, d);
 	if (r)
 		return r;
 	*ret_bpf = TAKE_PTR(b);
@@ -329,7 +326,7 @@ void mp_loader_close(struct mp_bpf *b)
 		return;
 	for (size_t i = 0; i < b->n_links; i++)
 		(void)bpf_link__destroy(b->links[i]);
-	(void)bpf_link__destroy(b->sched_link);
+	mp_groups_close(b);
 	(void)bpf_link__destroy(b->tick_link);
 	(void)bpf_link__destroy(b->adopt_link);
 	ring_buffer__free(b->ring);
@@ -340,6 +337,9 @@ void mp_loader_close(struct mp_bpf *b)
 		unmap_map(b->skel->maps.mp_slots, b->slots);
 		unmap_map(b->skel->maps.mp_cmds, b->cmds);
 		unmap_map(b->skel->maps.mp_pids, b->pids);
+		unmap_map(b->skel->maps.mp_extras, b->probes.extra);
+		unmap_map(b->skel->maps.mp_lats, (void *)(uintptr_t)b->probes.lat);
+		unmap_map(b->skel->maps.mp_lat_maxes, b->probes.max);
 	}
 	mmsperf_bpf__destroy(b->skel);
 	free(b->out);

@@ -27,14 +27,20 @@ struct mp_bpf {
 	struct bpf_link *links[MP_MAX_LINKS]; /* lifecycle hooks: newtask, exec, exit, free */
 	int hook_fds[MP_MAX_LINKS];           /* their programs */
 	size_t n_links;
-	struct bpf_link *sched_link;             /* while the scheduler group is attached */
+	struct mp_group_state {
+		struct bpf_program *prog[MP_GROUP_MAX_PROGS]; /* loaded ones, n of them */
+		struct bpf_link *link[MP_GROUP_MAX_PROGS];    /* while it is attached */
+		size_t n;
+		char why[256]; /* why it is not loaded */
+	} group[MP_N_GROUPS];
 	struct bpf_link *tick_link, *adopt_link; /* iterator rung: made once, read many times */
 	struct ring_buffer *ring;
 	pid_t *notices; /* where exec_pids() wants them, while it runs */
 	size_t n_notices, max_notices;
 	int stats_fd; /* keeps the kernel's run time statistics on; -1: not to be had */
-	unsigned groups_loaded, groups_on;
-	uint32_t sched_gen;
+	unsigned groups_loaded;
+	uint32_t group_gen; /* of the last attachment */
+	struct mp_probes probes;
 	int tick_fd, adopt_fd; /* snapshot rung: programs */
 	uint64_t calibrated_ns;
 	uint64_t missed, missed_at_ns; /* runs that the kernel left out, as of then */
@@ -77,7 +83,6 @@ const char *mp_members_cmd(struct mp_source *s, const struct mp_rec *r, size_t *
 int mp_members_event_fd(struct mp_source *s);
 int mp_members_watch_execs(struct mp_source *s, bool on);
 size_t mp_members_exec_pids(struct mp_source *s, pid_t *pids, size_t max);
-int mp_members_need_groups(struct mp_source *s, unsigned groups, struct mp_diag *d);
 void mp_members_drops(struct mp_source *s, uint64_t drops[_MP_DROP_MAX]);
 bool mp_members_self_cost(struct mp_source *s, uint64_t *ret_run_ns, uint64_t *ret_runs);
 void mp_members_want(struct mp_source *s, unsigned valid);
@@ -95,6 +100,16 @@ void mp_members_calibrate(struct mp_bpf *b);
  */
 void mp_heal_if_due(struct mp_bpf *b);
 void mp_heal(struct mp_bpf *b, bool execs);
+
+/* facts.c: what the running kernel's BTF says. */
+void mp_facts_gather(struct mp_facts *ret_facts);
+
+/* groups.c */
+int mp_groups_choose(struct mp_bpf *b, const struct mp_facts *f); /* before loading */
+int mp_groups_need(struct mp_source *s, unsigned groups, struct mp_diag *d);
+struct mp_probes *mp_groups_probes(struct mp_source *s);
+bool mp_groups_cost(struct mp_source *s, unsigned group, uint64_t *ret_run_ns, uint64_t *ret_runs);
+void mp_groups_close(struct mp_bpf *b);
 
 /* snapshot.c, iter.c */
 int mp_snapshot_open(struct mp_source **ret_source, struct mp_diag *d);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What both BPF rungs do alike: command lines, notices of execs, optional groups, drops and own
+ * What both BPF rungs do alike: command lines, notices of execs, drops and own
  * cost. Everything here works after privileges were dropped. Called through the rungs' tables.
  */
 #ifdef MP_NO_BPF
@@ -193,34 +193,7 @@ bool mp_members_urgent(struct mp_source *s)
 	return LOAD_ONCE(mp_bpf_of(s)->skel->bss->mp_in_use) > MP_MAX_SLOTS / 2;
 }
 
-/* --- groups, drops, cost ------------------------------------------------------------------- */
-
-int mp_members_need_groups(struct mp_source *s, unsigned groups, struct mp_diag *d)
-{
-	struct mp_bpf *b = mp_bpf_of(s);
-
-	if (groups & ~b->groups_loaded)
-		return mp_diag_set(d, -EOPNOTSUPP, NULL, 0, 0,
-				   "this kernel has no %s: I/O wait is not known",
-				   mp_fact_rows[MP_FACT_SWITCH].label);
-	if ((groups & MP_GROUP_SCHED) && !b->sched_link) {
-		/* Waits begun under another number are told apart from those of this attachment. */
-		b->skel->bss->mp_sched_gen = ++b->sched_gen;
-		b->sched_link = bpf_program__attach(b->skel->progs.mp_switch);
-		if (!b->sched_link) {
-			int r = -errno;
-
-			b->skel->bss->mp_sched_gen = 0;
-			return mp_diag_set(d, r, NULL, 0, 0,
-					   "cannot attach the scheduler group: %s", strerror(-r));
-		}
-	} else if (!(groups & MP_GROUP_SCHED) && b->sched_link) {
-		(void)bpf_link__destroy(b->sched_link);
-		b->sched_link = NULL;
-		b->skel->bss->mp_sched_gen = 0;
-	}
-	return 0;
-}
+/* --- drops, cost --------------------------------------------------------------------------- */
 
 /* The kernel's account of all loaded programs: a system call each. */
 static int read_programs(struct mp_bpf *b, uint64_t *ret_run_ns, uint64_t *ret_runs)

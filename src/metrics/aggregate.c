@@ -73,6 +73,14 @@ static bool skips(int metric, const struct mp_proc *p)
 	return p->cur.flags & MP_REC_VFORK && is_memory(metric);
 }
 
+/* What groups count beside the record is known of everybody while the group is attached. */
+static bool is_counted(const struct mp_view *v, int metric)
+{
+	unsigned groups = mp_proc_info[metric].has ? 0 : mp_proc_info[metric].groups;
+
+	return (v->tree->groups & groups) == groups;
+}
+
 static bool is_known(int metric, const struct mp_proc *p)
 {
 	unsigned has = mp_proc_info[metric].has, valid = p->cur.valid;
@@ -98,7 +106,7 @@ struct mp_value mp_proc_value(const struct mp_view *v, int metric, const struct 
 	}
 	if (metric >= MP_PM_AUX)
 		return mp_aux_value(&v->aux, metric, p, i);
-	if (!is_known(metric, p) || skips(metric, p))
+	if (!is_known(metric, p) || skips(metric, p) || !is_counted(v, metric))
 		return (struct mp_value){0};
 	x = scaled(v, metric, readers[metric].raw(p));
 	return (struct mp_value){.v = x, .valid = true};
@@ -254,7 +262,7 @@ static void compute(struct mp_view *v, struct mp_agg *a, int model)
 	} else if (a->metric >= MP_PM_AUX) {
 		if (compute_values(v, a, model, &members))
 			a->sum = aux_sum(v, a);
-	} else if (compute_raw(v, a, model, &raw)) {
+	} else if (is_counted(v, a->metric) && compute_raw(v, a, model, &raw)) {
 		a->sum = (struct mp_value){.v = scaled(v, a->metric, raw + gone_raw(v, a, model)),
 					   .valid = true};
 	}

@@ -167,6 +167,33 @@ static bool parse_log(const char *s, struct mp_name *n)
 	return false;
 }
 
+/* {op}_{scope}_{latency} */
+static bool parse_latency(const char *s, struct mp_name *n)
+{
+	for (int op = 0; op < _MP_LT_OP_MAX; op++) {
+		const char *rest = after(s, mp_latency_op_names[op]);
+
+		if (!rest || *rest++ != '_')
+			continue;
+		for (int scope = 0; scope <= _MP_SCOPE_MAX; scope++) {
+			const char *name = after(rest, mp_scope_names[scope]);
+
+			if (!name || *name++ != '_')
+				continue;
+			for (int m = 0; m < _MP_LT_MAX; m++)
+				if (!strcmp(name, mp_latency_info[m].name) &&
+				    (scope != MP_SCOPE_SYSTEM || mp_latency_info[m].of_system)) {
+					n->family = MP_FAM_LATENCY;
+					n->metric = m;
+					n->scope = (enum mp_scope)scope;
+					n->arg = op;
+					return true;
+				}
+		}
+	}
+	return false;
+}
+
 /* "@MODEL" or "@MODEL#SLOT" */
 static bool parse_model(const char *s, struct mp_name *n)
 {
@@ -273,7 +300,8 @@ static int parse_one(const char *text, struct mp_name *n, char *note, size_t siz
 			(void)snprintf(buf, sizeof(buf), "%s", aliases[i].name);
 			break;
 		}
-	if (!parse_plain(name, n) && !parse_proc(name, n, &alias) && !parse_log(name, n))
+	if (!parse_plain(name, n) && !parse_proc(name, n, &alias) && !parse_log(name, n) &&
+	    !parse_latency(name, n))
 		return at ? unknown(text, note, size) : parse_agent(buf, n, note, size);
 	if (alias)
 		(void)snprintf(note, size, "'%s' is taken for the metric '%s'", name,
@@ -347,6 +375,18 @@ struct mp_metric_info mp_name_info(const struct mp_name *n)
 			i.better = MP_BETTER_NONE;
 		}
 		if (n->arg == MP_LOG_COUNT || n->arg == MP_LOG_SUM)
+			i.kind = MP_KIND_COUNTER;
+		return i;
+	}
+	case MP_FAM_LATENCY: {
+		struct mp_metric_info i = mp_latency_info[n->metric];
+
+		i.of_model = n->scope == MP_SCOPE_WORKERS || n->scope == MP_SCOPE_ALL;
+		if (n->arg == MP_LT_OP_COUNT) {
+			i.unit = MP_UNIT_COUNT;
+			i.better = MP_BETTER_NONE;
+		}
+		if (n->arg == MP_LT_OP_COUNT || n->arg == MP_LT_OP_SUM)
 			i.kind = MP_KIND_COUNTER;
 		return i;
 	}

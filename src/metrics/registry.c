@@ -92,6 +92,27 @@ const struct mp_metric_info mp_log_info[_MP_LM_MAX] = {
 #undef X
 };
 
+const struct mp_metric_info mp_latency_info[_MP_LT_MAX] = {
+#define X(id, n, hist, g, machine, text)                                                           \
+	[MP_LT_##id] = {.name = n,                                                                 \
+			.help = text,                                                              \
+			.kind = MP_KIND_GAUGE,                                                     \
+			.unit = MP_UNIT_SECONDS,                                                   \
+			.better = MP_BETTER_LOWER,                                                 \
+			.groups = g,                                                               \
+			.of_model = true,                                                          \
+			.lat = hist,                                                               \
+			.of_system = machine},
+	MP_LATENCY_METRICS(X)
+#undef X
+};
+
+const char *const mp_latency_op_names[_MP_LT_OP_MAX] = {
+	[MP_LT_OP_COUNT] = "count", [MP_LT_OP_SUM] = "sum", [MP_LT_OP_AVG] = "avg",
+	[MP_LT_OP_MAX] = "max",     [MP_LT_OP_P50] = "p50", [MP_LT_OP_P90] = "p90",
+	[MP_LT_OP_P99] = "p99",
+};
+
 const char *const mp_log_names[_MP_LM_MAX] = {
 #define X(id, n, log, text) [MP_LM_##id] = log,
 	MP_LOG_METRICS(X)
@@ -114,10 +135,11 @@ const char *const mp_op_names[_MP_OP_MAX] = {
 	[MP_OP_P50] = "p50", [MP_OP_P90] = "p90", [MP_OP_P99] = "p99",
 };
 
-const char *const mp_scope_names[_MP_SCOPE_MAX] = {
+const char *const mp_scope_names[_MP_SCOPE_MAX + 1] = {
 	[MP_SCOPE_FRONTEND] = "frontend",
 	[MP_SCOPE_WORKERS] = "workers",
 	[MP_SCOPE_ALL] = "all",
+	[MP_SCOPE_SYSTEM] = "system",
 };
 
 const char *mp_unit_name(enum mp_unit u)
@@ -134,12 +156,14 @@ const char *mp_unit_name(enum mp_unit u)
 
 #define PER_PROC_METRIC (1 + 2 * _MP_OP_MAX)
 #define N_LOG_NAMES     (_MP_LM_MAX * _MP_LOG_OP_MAX)
-#define N_NAMES         (_MP_PM_MAX * PER_PROC_METRIC + _MP_TM_MAX + _MP_SM_MAX + _MP_XM_MAX + N_LOG_NAMES)
+#define N_LT_NAMES      (_MP_LT_MAX * _MP_LT_OP_MAX * (_MP_SCOPE_MAX + 1))
+#define N_TEXTS         (_MP_PM_MAX * PER_PROC_METRIC + N_LOG_NAMES + N_LT_NAMES)
+#define N_NAMES         (N_TEXTS + _MP_TM_MAX + _MP_SM_MAX + _MP_XM_MAX)
 
 /* Upstream's first, in upstream's order of families; then ours. */
 static struct {
 	bool built;
-	char text[_MP_PM_MAX * PER_PROC_METRIC + N_LOG_NAMES][64];
+	char text[N_TEXTS][64];
 	const char *all[N_NAMES];
 	bool recorded[N_NAMES];
 	size_t n;
@@ -205,6 +229,20 @@ static void add_plus_names(size_t *text)
 		}
 }
 
+static void add_latency_names(size_t *text)
+{
+	for (int m = 0; m < _MP_LT_MAX; m++)
+		for (int s = 0; s < _MP_SCOPE_MAX + mp_latency_info[m].of_system; s++)
+			for (int op = 0; op < _MP_LT_OP_MAX; op++) {
+				char *t = names.text[(*text)++];
+
+				(void)snprintf(t, sizeof(names.text[0]), "%s_%s_%s",
+					       mp_latency_op_names[op], mp_scope_names[s],
+					       mp_latency_info[m].name);
+				add_name(t, false);
+			}
+}
+
 static void build_names(void)
 {
 	size_t text = 0;
@@ -216,6 +254,7 @@ static void build_names(void)
 	add_proc_names(true, &text);
 	add_plain_names(false);
 	add_proc_names(false, &text);
+	add_latency_names(&text);
 	add_plus_names(&text);
 	for (size_t i = 0; i < names.n; i++)
 		if (names.recorded[i])
@@ -368,7 +407,18 @@ static size_t agent_rows(struct mp_metric_row *rows, char (*text)[256])
 	return _MP_AG_MAX;
 }
 
-#define N_ROWS (_MP_PM_MAX + _MP_TM_MAX + _MP_SM_MAX + _MP_AG_MAX + _MP_XM_MAX + _MP_LM_MAX)
+#define N_ROWS                                                                                     \
+	(_MP_PM_MAX + _MP_TM_MAX + _MP_SM_MAX + _MP_AG_MAX + _MP_XM_MAX + _MP_LM_MAX + _MP_LT_MAX)
+
+/* "BPF (run-queue group)" */
+static const char *group_source(unsigned group)
+{
+	static char text[MP_N_GROUPS][64];
+	size_t i = (size_t)__builtin_ctz(group);
+
+	(void)snprintf(text[i], sizeof(text[i]), "BPF (%s)", mp_group_label(group));
+	return text[i];
+}
 
 static const char *example_of(enum mp_agent_type t)
 {
@@ -408,7 +458,7 @@ static void proc_row(struct mp_metric_row *row, const struct mp_metric_info *i, 
 		.source = i->aux == MP_AUX_LIMITS                    ? "/proc/PID/limits"
 			  : i->aux == MP_AUX_FDS                     ? "/proc/PID/fd"
 			  : i->aux == MP_AUX_THREADS                 ? "/proc/PID/task"
-			  : i->groups                                ? "BPF (scheduler group)"
+			  : i->groups                                ? group_source(i->groups)
 			  : i->has & (MP_HAS_SCHED | MP_HAS_THREADS) ? "BPF"
 								     : "BPF, else /proc/PID",
 		.example = example,
@@ -458,6 +508,28 @@ static size_t log_rows(struct mp_metric_row *rows)
 	return _MP_LM_MAX;
 }
 
+static size_t latency_rows(struct mp_metric_row *rows)
+{
+	static char syntax[_MP_LT_MAX][128], example[_MP_LT_MAX][64];
+
+	for (int m = 0; m < _MP_LT_MAX; m++) {
+		const struct mp_metric_info *i = &mp_latency_info[m];
+
+		(void)snprintf(
+			syntax[m], sizeof(syntax[m]),
+			"{count,sum,avg,max,p50,p90,p99}_{frontend,workers,all%s}_%s[@MODEL]",
+			i->of_system ? ",system" : "", i->name);
+		(void)snprintf(example[m], sizeof(example[m]), "p99_workers_%s", i->name);
+		rows[m] = (struct mp_metric_row){.syntax = syntax[m],
+						 .unit = mp_unit_name(i->unit),
+						 .help = i->help,
+						 .example = example[m],
+						 .source = group_source(i->groups),
+						 .groups = i->groups};
+	}
+	return _MP_LT_MAX;
+}
+
 const struct mp_metric_row *mp_metric_rows(size_t *ret_n)
 {
 	static struct mp_metric_row rows[N_ROWS];
@@ -472,6 +544,7 @@ const struct mp_metric_row *mp_metric_rows(size_t *ret_n)
 	for (int m = 0; m < _MP_PM_MAX; m++)
 		proc_row(&rows[n++], &mp_proc_info[m], syntax[m], sizeof(syntax[m]), example[m],
 			 sizeof(example[m]));
+	n += latency_rows(&rows[n]);
 	for (int m = 0; m < _MP_TM_MAX; m++) {
 		const struct mp_metric_info *i = &mp_tree_info[m];
 

@@ -7,6 +7,7 @@
 
 #include <mmsperf/metrics.h>
 
+#include "metrics/grouptable.h"
 #include "metrics/plustable.h"
 
 /* How a raw integer becomes the metric's unit. */
@@ -76,7 +77,8 @@ enum mp_scale { MP_SCALE_ONE, MP_SCALE_NS, MP_SCALE_PAGES, MP_SCALE_MEM_PCT, MP_
 	X(THR_NEW, "threads_created", COUNTER, COUNT, NONE, MP_HAS_THREADS, 0, ONE, false,         \
 	  p->cur.threads_created, t->threads_created, "threads started while it was watched")      \
 	X(THR_END, "threads_ended", COUNTER, COUNT, NONE, MP_HAS_THREADS, 0, ONE, false,           \
-	  p->cur.threads_ended, t->threads_ended, "threads that ended while it was watched")
+	  p->cur.threads_ended, t->threads_ended, "threads that ended while it was watched")       \
+	MP_GROUP_METRICS(X)
 
 /*
  * More metrics of one process, from files of /proc/PID that cost more than a reading of the tree:
@@ -248,6 +250,22 @@ enum mp_log_metric {
 #undef X
 		_MP_LM_MAX
 };
+enum mp_latency {
+#define X(id, ...) MP_LT_##id,
+	MP_LATENCY_METRICS(X)
+#undef X
+		_MP_LT_MAX
+};
+enum mp_latency_op {
+	MP_LT_OP_COUNT,
+	MP_LT_OP_SUM,
+	MP_LT_OP_AVG,
+	MP_LT_OP_MAX,
+	MP_LT_OP_P50,
+	MP_LT_OP_P90,
+	MP_LT_OP_P99,
+	_MP_LT_OP_MAX
+};
 enum mp_log_op {
 	MP_LOG_COUNT,
 	MP_LOG_SUM,
@@ -267,9 +285,16 @@ enum mp_family {
 	MP_FAM_SYSTEM,
 	MP_FAM_AGENT,
 	MP_FAM_PLUS,
-	MP_FAM_LOG
+	MP_FAM_LOG,
+	MP_FAM_LATENCY
 };
-enum mp_scope { MP_SCOPE_FRONTEND, MP_SCOPE_WORKERS, MP_SCOPE_ALL, _MP_SCOPE_MAX };
+enum mp_scope {
+	MP_SCOPE_FRONTEND,
+	MP_SCOPE_WORKERS,
+	MP_SCOPE_ALL,
+	_MP_SCOPE_MAX,
+	MP_SCOPE_SYSTEM = _MP_SCOPE_MAX, /* of latencies alone */
+};
 enum mp_op {
 	MP_OP_SUM,
 	MP_OP_AVG,
@@ -294,6 +319,8 @@ struct mp_metric_info {
 	enum mp_scale scale;
 	enum mp_aux_kind aux;  /* of MP_AUX_METRICS, else 0 */
 	enum mp_reader reader; /* of MP_PLUS_METRICS and MP_LOG_METRICS */
+	enum mp_lat_id lat;    /* of MP_LATENCY_METRICS; and whether the whole machine has it */
+	bool of_system;
 };
 
 extern const struct mp_metric_info mp_proc_info[_MP_PM_MAX];
@@ -301,11 +328,13 @@ extern const struct mp_metric_info mp_tree_info[_MP_TM_MAX];
 extern const struct mp_metric_info mp_sys_info[_MP_SM_MAX];
 extern const struct mp_metric_info mp_plus_info[_MP_XM_MAX];
 extern const struct mp_metric_info mp_log_info[_MP_LM_MAX];
+extern const struct mp_metric_info mp_latency_info[_MP_LT_MAX];
+extern const char *const mp_latency_op_names[_MP_LT_OP_MAX];
 extern const char *const mp_log_names[_MP_LM_MAX]; /* in the server's log */
 extern const char *const mp_log_op_names[_MP_LOG_OP_MAX];
 extern const char *const mp_reader_sources[_MP_RD_MAX]; /* for people */
 extern const char *const mp_op_names[_MP_OP_MAX];
-extern const char *const mp_scope_names[_MP_SCOPE_MAX];
+extern const char *const mp_scope_names[_MP_SCOPE_MAX + 1]; /* MP_SCOPE_SYSTEM as well */
 
 #define MP_MODEL_LEN 128
 
@@ -363,7 +392,7 @@ struct mp_name {
 	enum mp_op op;
 	char model[MP_MODEL_LEN]; /* empty: all */
 	int slot;                 /* -1: all */
-	int arg;                  /* the N of worker_exits_code_N, worker_exits_signal_N */
+	int arg; /* the N of worker_exits_code_N, worker_exits_signal_N; enum mp_latency_op */
 	struct mp_agent_name agent;
 };
 

@@ -54,6 +54,7 @@ void mp_view_free(struct mp_view *v)
 	mp_sys_free(v->sys);
 	mp_plus_done(&v->plus);
 	mp_auxes_done(&v->aux);
+	mp_latencies_done(&v->latency);
 	free(v->agg);
 	free(v->count);
 	free(v->agent);
@@ -91,6 +92,7 @@ int mp_view_update(struct mp_view *v)
 	if (r < 0)
 		return r;
 	mp_plus_update(&v->plus, v->tree);
+	mp_latencies_update(&v->latency);
 	for (size_t i = 0; i < v->n_agent; i++)
 		mp_agent_update(&v->agent[i].name, &v->agent[i].state, v->sys);
 	return 0;
@@ -208,6 +210,16 @@ static int select_log(struct mp_view *v, const struct mp_name *n, int16_t *ret)
 	return 0;
 }
 
+static int select_latency(struct mp_view *v, const struct mp_name *n, int16_t *ret)
+{
+	int r = mp_latencies_select(&v->latency, mp_meter_source(v->meter), n);
+
+	if (r < 0)
+		return r;
+	*ret = (int16_t)r;
+	return 0;
+}
+
 static bool same_agent(const struct mp_agent_name *a, const struct mp_agent_name *b)
 {
 	return a->type == b->type && a->sub == b->sub && a->pid == b->pid && a->index == b->index &&
@@ -247,12 +259,13 @@ int mp_view_select(struct mp_view *v, const char *name, struct mp_sel *ret_sel,
 		*ret_sel = sel;
 		return 0;
 	}
-	r = n.family == MP_FAM_PROC    ? select_agg(v, &n, &sel.arg)
-	    : n.family == MP_FAM_TREE  ? select_count(v, &n, &sel.arg)
-	    : n.family == MP_FAM_AGENT ? select_agent(v, &n, &sel.arg)
-	    : n.family == MP_FAM_PLUS  ? select_plus(v, &n, &sel.arg)
-	    : n.family == MP_FAM_LOG   ? select_log(v, &n, &sel.arg)
-				       : 0;
+	r = n.family == MP_FAM_PROC      ? select_agg(v, &n, &sel.arg)
+	    : n.family == MP_FAM_TREE    ? select_count(v, &n, &sel.arg)
+	    : n.family == MP_FAM_AGENT   ? select_agent(v, &n, &sel.arg)
+	    : n.family == MP_FAM_PLUS    ? select_plus(v, &n, &sel.arg)
+	    : n.family == MP_FAM_LOG     ? select_log(v, &n, &sel.arg)
+	    : n.family == MP_FAM_LATENCY ? select_latency(v, &n, &sel.arg)
+					 : 0;
 	if (r == -ENOSPC) {
 		(void)snprintf(v->note, sizeof(v->note),
 			       "metric '%.100s': too many different metrics, its column stays NaN",
@@ -271,7 +284,7 @@ int mp_view_select(struct mp_view *v, const char *name, struct mp_sel *ret_sel,
 	sel.metric = (int16_t)n.metric;
 	/* a slot is one process: whatever aggregate was asked for is its value */
 	sel.op = (int16_t)(n.slot >= 0 ? MP_OP_ONE : n.op);
-	if (n.family == MP_FAM_LOG)
+	if (n.family == MP_FAM_LOG || n.family == MP_FAM_LATENCY)
 		sel.op = (int16_t)n.arg;
 	sel.groups = info.groups;
 	sel.fields = n.family == MP_FAM_PROC ? info.has : 0;
@@ -403,6 +416,9 @@ struct mp_value mp_view_get(struct mp_view *v, const struct mp_sel *sel)
 						 v->count[sel->arg].model);
 	case MP_FAM_LOG:
 		return mp_servlog_get(v->plus.state[MP_RD_LOG], sel->arg, (enum mp_log_op)sel->op);
+	case MP_FAM_LATENCY:
+		return mp_latencies_get(&v->latency, v->tree, sel->arg,
+					(enum mp_latency_op)sel->op);
 	case MP_FAM_NONE:
 		break;
 	}

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "metrics/aux.h"
+#include "metrics/latency.h"
 #include "metrics/plus.h"
 #include "metrics/system.h"
 #include "metrics/table.h"
@@ -54,6 +55,7 @@ struct mp_view {
 	struct mp_sys *sys;
 	struct mp_plus plus;
 	struct mp_auxes aux;
+	struct mp_latencies latency;
 	uint64_t updates;
 	uint64_t tree_ticks; /* of the last update */
 	double mem_total;

@@ -207,7 +207,11 @@ static size_t procfs_exec_pids(struct mp_source *s, pid_t *pids, size_t max)
 
 static int procfs_need_groups(struct mp_source *s, unsigned groups, struct mp_diag *d)
 {
-	if (!(groups & MP_GROUP_SCHED) || pf(s)->delayacct)
+	if (groups & ~(unsigned)MP_GROUP_SCHED)
+		return mp_diag_set(d, -EOPNOTSUPP, NULL, 0, 0,
+				   "/proc does not have what the %s counts: it needs BPF",
+				   mp_group_label(groups & ~(unsigned)MP_GROUP_SCHED));
+	if (!groups || pf(s)->delayacct)
 		return 0;
 	return mp_diag_set(d, -EOPNOTSUPP, NULL, 0, 0,
 			   "/proc has the time a process waited for IO only with delay accounting: "

@@ -62,6 +62,7 @@ static struct mp_totals totals_of(const struct mp_proc *p)
 #define COPY(f) t.f = p->cur.f;
 	TOTALS(COPY)
 #undef COPY
+	memcpy(t.extra, p->extra, sizeof(t.extra));
 	return t;
 }
 
@@ -77,6 +78,8 @@ static void totals_add(struct mp_totals *to, const struct mp_totals *a,
 	ADD(system_ns)
 	TOTALS(ADD)
 #undef ADD
+	for (size_t i = 0; i < _MP_EX_MAX; i++)
+		to->extra[i] += a->extra[i] - less->extra[i];
 }
 
 /* Takes a reading over. A counter that fell (a torn reading) or cannot be read now stays. */
@@ -215,6 +218,7 @@ static int change_role(struct mp_growing *g, struct mp_proc *p, enum mp_role rol
 	g->entries[p->entry].role = role;
 	g->entries[p->entry].script = script;
 	g->entries[p->entry].model = model;
+	mp_extra_classify(g, p);
 	return 0;
 }
 
@@ -339,6 +343,9 @@ static int settle(struct mp_growing *g, struct mp_source *s, const struct mp_rec
 	e->model = p.model;
 	p.server = c->server;
 	take_reading(&p, r);
+	mp_extra_take(g, &p, i);
+	if (r->state == MP_REC_LIVE)
+		mp_extra_classify(g, &p);
 	if (g->pub.root && (pid_t)r->tgid == g->pub.root && !g->root_start)
 		g->root_start = r->start_ns;
 	if (r->state != MP_REC_LIVE) {
@@ -392,7 +399,7 @@ static void end_proc(struct mp_growing *g, struct mp_proc *p)
 }
 
 static int known(struct mp_growing *g, struct mp_source *s, struct mp_proc *p,
-		 const struct mp_rec *r)
+		 const struct mp_rec *r, size_t slot)
 {
 	int err = 0;
 
@@ -404,6 +411,7 @@ static int known(struct mp_growing *g, struct mp_source *s, struct mp_proc *p,
 		return err;
 	count_created(g, p);
 	take_reading(p, r);
+	mp_extra_take(g, p, slot);
 	if (r->state != MP_REC_LIVE)
 		end_proc(g, p);
 	return 0;
@@ -457,6 +465,7 @@ static void move_entry(struct mp_growing *g, struct mp_proc *p, size_t i)
 	e->model = p->model;
 	e->script = p->script;
 	p->entry = (uint32_t)i;
+	mp_extra_classify(g, p);
 }
 
 /* Known records are taken over; new ones become pending entries, *ret_new of them. */
@@ -496,7 +505,7 @@ static int sort_records(struct mp_growing *g, struct mp_source *s, const struct 
 			e->rec = (uint32_t)n_new++;
 			continue;
 		}
-		err = known(g, s, p, r);
+		err = known(g, s, p, r, i);
 		if (err < 0)
 			return err;
 	}
@@ -555,6 +564,8 @@ int mp_growing_update(struct mp_growing *g, struct mp_source *s, const struct mp
 	g->pub.ticks++;
 	g->pub.tick_ns = mp_now_ns();
 	g->pub.boot_ns = mp_boot_ns();
+	g->probes = s->ops->probes ? s->ops->probes(s) : NULL;
+	g->pub.groups = g->probes ? g->probes->on : 0;
 	r = reserve_entries(g, n);
 	if (r < 0)
 		return r;

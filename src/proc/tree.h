@@ -29,9 +29,10 @@ struct mp_growing {
 	struct mp_entry *entries;
 	size_t n_entries, cap_entries;
 	size_t cap_procs;
-	uint64_t root_start; /* identity of the root; 0: not seen yet */
-	bool has_server;     /* a model server frontend was seen under this root */
-	bool has_script;     /* a worker script was seen under this root */
+	struct mp_probes *probes; /* of the present tick's source, NULL: it has none */
+	uint64_t root_start;      /* identity of the root; 0: not seen yet */
+	bool has_server;          /* a model server frontend was seen under this root */
+	bool has_script;          /* a worker script was seen under this root */
 };
 
 void mp_growing_init(struct mp_growing *g, const struct mp_finder *f);
@@ -47,6 +48,10 @@ enum mp_role mp_role_decide(const struct mp_growing *g, const struct mp_rec *r, 
 			    bool own_script, const struct mp_entry *parent, bool *ret_script);
 /* is_parent, worker slots and the frontend of the living. */
 void mp_roles_relate(struct mp_growing *g);
+/* extra.c: what groups have counted of the process in this slot of the source. */
+void mp_extra_take(const struct mp_growing *g, struct mp_proc *p, size_t slot);
+/* Tells the kernel whose the latencies are that it measures; after each change of role. */
+void mp_extra_classify(const struct mp_growing *g, const struct mp_proc *p);
 /* ends.c: counts of p's role and model. */
 void mp_end_note(struct mp_tree *t, const struct mp_proc *p);
 /* A worker has left its place. */

@@ -231,6 +231,17 @@ static void act_as_nobody(struct mp_source *s, pid_t other, pid_t parent)
 	r = nobody_tick(s, other);
 	CHECK(r && !(r->valid & MP_HAS_IOWAIT));
 
+	for (unsigned g = 1; g < 1U << MP_N_GROUPS; g <<= 1) {
+		int err = s->ops->need_groups(s, g, &d);
+
+		if (err)
+			fprintf(stderr, "as nobody: %s\n", d.msg);
+		/* a kernel without it was told so at loading */
+		CHECK(err == 0 || err == -EOPNOTSUPP);
+		CHECK(err || s->ops->probes(s)->on == g);
+	}
+	CHECK(s->ops->need_groups(s, 0, &d) == 0 && s->ops->probes(s)->on == 0);
+
 	CHECK(s->ops->watch_execs(s, true) == 0);
 	child = fork();
 	if (!child) {

@@ -23,7 +23,7 @@ static void test_newest_has_all(void **state)
 	(void)state;
 	for (int r = 0; r < _MP_RUNG_MAX; r++)
 		assert_true(mp_features_allow(&f, (enum mp_rung)r, NULL));
-	assert_int_equal(mp_features_groups(&f), MP_GROUP_SCHED);
+	assert_int_equal(mp_features_groups(&f), (1U << MP_N_GROUPS) - 1);
 }
 
 static void test_no_btf_leaves_procfs(void **state)
@@ -68,8 +68,10 @@ static void test_every_need_counts(void **state)
 		if (!snapshot)
 			assert_ptr_equal(missing, mp_fact_rows[i].label);
 		iter = mp_features_allow(&f, MP_RUNG_ITER, &missing);
-		/* Each fact serves at least one rung, or the scheduler group. */
-		assert_true(!snapshot || !iter || mp_features_groups(&f) == 0);
+		/* Each fact serves at least one rung or group, or decides how something is done. */
+		assert_true(!snapshot || !iter || i == MP_FACT_VICTIM_TASK ||
+			    i == MP_FACT_PREEMPTIBLE ||
+			    mp_features_groups(&f) != (1U << MP_N_GROUPS) - 1);
 		assert_true(mp_features_allow(&f, MP_RUNG_PROCFS, NULL));
 	}
 }
@@ -121,6 +123,54 @@ static void test_remedies(void **state)
 	assert_non_null(strstr(mp_features_remedy(-EINVAL, true), "-v"));
 }
 
+static void test_groups_of_kernels(void **state)
+{
+	struct mp_facts f = all();
+
+	(void)state;
+	for (size_t i = 0; i < MP_N_GROUPS; i++) {
+		const struct mp_group_row *g = &mp_group_rows[i];
+		size_t n = 0;
+
+		assert_int_equal(g->group, 1U << i);
+		assert_non_null(strstr(g->label, "group"));
+		assert_null(mp_features_group_lacks(&f, g));
+		for (size_t k = 0; k < MP_GROUP_MAX_PROGS; k++)
+			n += mp_features_group_has(&f, g, k);
+		assert_true(n > 0);
+	}
+	f.has[MP_FACT_CFS_RQ] = false;
+	assert_int_equal(mp_features_groups(&f) & MP_GROUP_RUNQ, 0);
+	assert_non_null(strstr(mp_features_group_lacks(&f, &mp_group_rows[1]), "FAIR_GROUP_SCHED"));
+	/* one of two variants, never both */
+	for (int task = 0; task < 2; task++) {
+		f.has[MP_FACT_VICTIM_TASK] = task;
+		assert_int_equal(mp_features_group_has(&f, &mp_group_rows[2], 0), task);
+		assert_int_equal(mp_features_group_has(&f, &mp_group_rows[2], 1), !task);
+	}
+}
+
+static void test_refused_group_is_named(void **state)
+{
+	const unsigned all_groups = (1U << MP_N_GROUPS) - 1;
+	const struct mp_group_row *g;
+
+	(void)state;
+	g = mp_features_group_named(
+		"libbpf: prog 'mp_runq_exit': BPF program load failed: Permission denied",
+		all_groups);
+	assert_non_null(g);
+	assert_int_equal(g->group, MP_GROUP_RUNQ);
+	g = mp_features_group_named("libbpf: Error in bpf_create_map_xattr(mp_waits):-12",
+				    all_groups);
+	assert_non_null(g);
+	assert_int_equal(g->group, MP_GROUP_SCHED);
+	/* not one of a group, or of one that is left out already */
+	assert_null(mp_features_group_named("libbpf: prog 'mp_newtask': failed", all_groups));
+	assert_null(mp_features_group_named("libbpf: prog 'mp_runq': failed", MP_GROUP_SCHED));
+	assert_null(mp_features_group_named("", all_groups));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +182,8 @@ int main(void)
 		cmocka_unit_test(test_ladder),
 		cmocka_unit_test(test_rung_names),
 		cmocka_unit_test(test_remedies),
+		cmocka_unit_test(test_groups_of_kernels),
+		cmocka_unit_test(test_refused_group_is_named),
 	};
 
 	return cmocka_run_group_tests_name("kernel features", tests, NULL, NULL);

@@ -288,7 +288,7 @@ static void rows_tell_the_truth(void **state)
 	(void)state;
 	rows = mp_metric_rows(&n);
 	assert_int_equal(n, _MP_PM_MAX + _MP_TM_MAX + _MP_SM_MAX + _MP_AG_MAX + _MP_XM_MAX +
-				    _MP_LM_MAX);
+				    _MP_LM_MAX + _MP_LT_MAX);
 	for (size_t i = 0; i < n; i++) {
 		assert_non_null(rows[i].help);
 		assert_non_null(rows[i].source);

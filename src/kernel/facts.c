@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Looks the facts of features.c up in the running kernel's BTF. Called by loader.c. */
+#ifdef MP_NO_BPF
+typedef int mp_facts_not_built; /* ISO C wants something in a file */
+#else
+
+#include "kernel/loader.h"
+
+#include <mmsperf/cleanup.h>
+
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <string.h>
+
+static void free_btf(struct btf **btf)
+{
+	btf__free(*btf);
+}
+
+static bool has_kind(const struct btf *btf, const char *name, unsigned kind)
+{
+	return btf__find_by_name_kind(btf, name, kind) > 0;
+}
+
+/* "struct.field", a member by its own name. */
+static bool has_field(const struct btf *btf, const char *name)
+{
+	const char *dot = strchr(name, '.');
+	const struct btf_type *t;
+	char type[64];
+	int id;
+
+	if (!dot || (size_t)(dot - name) >= sizeof(type))
+		return false;
+	memcpy(type, name, (size_t)(dot - name));
+	type[dot - name] = '\0';
+	id = btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT);
+	t = id > 0 ? btf__type_by_id(btf, (__u32)id) : NULL;
+	for (int i = 0; t && i < btf_vlen(t); i++)
+		if (!strcmp(btf__name_by_offset(btf, btf_members(t)[i].name_off), dot + 1))
+			return true;
+	return false;
+}
+
+/*
+ * The typedef leads to a pointer to the tracepoint's function, whose first parameter is the probe's
+ * own data.
+ */
+static bool first_is_pointer(const struct btf *btf, const char *name)
+{
+	int id = btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF);
+	const struct btf_type *t = id > 0 ? btf__type_by_id(btf, (__u32)id) : NULL;
+
+	for (int i = 0; t && i < 2 && (btf_is_typedef(t) || btf_is_ptr(t)); i++)
+		t = btf__type_by_id(btf, t->type);
+	if (!t || !btf_is_func_proto(t) || btf_vlen(t) < 2)
+		return false;
+	t = btf__type_by_id(btf, btf_params(t)[1].type);
+	return t && btf_is_ptr(t);
+}
+
+static bool is_there(const struct btf *btf, const struct mp_fact_row *row)
+{
+	if (!strcmp(row->btf_kind, "func"))
+		return has_kind(btf, row->btf_name, BTF_KIND_FUNC);
+	if (!strcmp(row->btf_kind, "field"))
+		return has_field(btf, row->btf_name);
+	if (!strcmp(row->btf_kind, "pointer"))
+		return first_is_pointer(btf, row->btf_name);
+	return has_kind(btf, row->btf_name, BTF_KIND_TYPEDEF);
+}
+
+void mp_facts_gather(struct mp_facts *ret_facts)
+{
+	_cleanup_(free_btf) struct btf *btf = btf__load_vmlinux_btf();
+	struct mp_facts f = {0};
+
+	if (libbpf_get_error(btf)) {
+		btf = NULL;
+		*ret_facts = f;
+		return;
+	}
+	f.has[MP_FACT_BTF] = true;
+	for (size_t i = 0; i < _MP_FACT_MAX; i++)
+		if (mp_fact_rows[i].btf_name)
+			f.has[i] = is_there(btf, &mp_fact_rows[i]);
+	*ret_facts = f;
+}
+
+#endif
