@@ -53,7 +53,7 @@ BPFTEST := $(sort $(patsubst tests/bpf/%.c,$(B)/bpftest/%,$(wildcard tests/bpf/t
 -include src/report/assets.mk
 
 # --- targets -----------------------------------------------------------------
-.PHONY: all help deps setup demo test test-unit test-san test-bpf test-e2e bench format format-check \
+.PHONY: all help deps setup demo test test-unit test-san test-bpf test-kernels test-e2e bench format format-check \
 	install uninstall clean distclean
 
 all: $(B)/mmsperf-bpf ## build build/mmsperf-bpf (the default)
@@ -80,6 +80,9 @@ test-san: $(UNIT_SAN) ## unit tests under ASan and UBSan
 
 test-bpf: $(BPFTEST) ## BPF tests (root)
 	$(Q)tests/run.sh bpf
+
+test-kernels: all $(BPFTEST) ## BPF tests under every kernel to be had, in virtual machines (root, downloads them)
+	$(Q)tools/test_kernels.py
 
 test-e2e: all ## end-to-end tests with the real bzt, JMeter and model server
 	$(Q)tests/run.sh e2e

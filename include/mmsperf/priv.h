@@ -11,3 +11,5 @@
  * dropped, the uid stays. -ENOENT: no such user.
  */
 int mp_priv_drop(struct mp_source *s, const char *user);
+/* Whether this process has a capability in effect. */
+bool mp_priv_has(int capability);

@@ -95,7 +95,7 @@ struct mp_source_ops {
 
 struct mp_source {
 	const struct mp_source_ops *ops;
-	char why[256]; /* why no higher rung is in use; empty on the highest */
+	char why[256]; /* why the rung above is not in use; empty on the highest */
 };
 
 struct mp_source_opts {

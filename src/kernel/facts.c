@@ -1,10 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Looks the facts of features.c up in the running kernel's BTF. Called by loader.c. */
-#ifdef MP_NO_BPF
-typedef int mp_facts_not_built; /* ISO C wants something in a file */
-#else
+#include "kernel/features.h"
 
-#include "kernel/loader.h"
+#include <errno.h>
+
+#ifdef MP_NO_BPF
+
+int mp_features_gather(struct mp_facts *ret_facts)
+{
+	(void)ret_facts;
+	return -ENOSYS;
+}
+
+const char *mp_features_libbpf(void)
+{
+	return NULL;
+}
+
+#else
 
 #include <mmsperf/cleanup.h>
 
@@ -70,7 +83,12 @@ static bool is_there(const struct btf *btf, const struct mp_fact_row *row)
 	return has_kind(btf, row->btf_name, BTF_KIND_TYPEDEF);
 }
 
-void mp_facts_gather(struct mp_facts *ret_facts)
+const char *mp_features_libbpf(void)
+{
+	return libbpf_version_string();
+}
+
+int mp_features_gather(struct mp_facts *ret_facts)
 {
 	_cleanup_(free_btf) struct btf *btf = btf__load_vmlinux_btf();
 	struct mp_facts f = {0};
@@ -78,13 +96,14 @@ void mp_facts_gather(struct mp_facts *ret_facts)
 	if (libbpf_get_error(btf)) {
 		btf = NULL;
 		*ret_facts = f;
-		return;
+		return 0;
 	}
 	f.has[MP_FACT_BTF] = true;
 	for (size_t i = 0; i < _MP_FACT_MAX; i++)
 		if (mp_fact_rows[i].btf_name)
 			f.has[i] = is_there(btf, &mp_fact_rows[i]);
 	*ret_facts = f;
+	return 0;
 }
 
 #endif

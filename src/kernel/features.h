@@ -43,6 +43,10 @@ struct mp_facts {
 	bool has[_MP_FACT_MAX];
 };
 
+/* What the running kernel has; -ENOSYS: this program was built without BPF. In kernel/facts.c. */
+int mp_features_gather(struct mp_facts *ret_facts);
+/* Version of libbpf; NULL: built without. In kernel/facts.c. */
+const char *mp_features_libbpf(void);
 /* True: the kernel has all the rung needs. False: *ret_missing names the first thing it lacks. */
 bool mp_features_allow(const struct mp_facts *f, enum mp_rung rung, const char **ret_missing);
 #define MP_GROUP_MAX_PROGS 5

@@ -21,6 +21,8 @@ void mp_loader_report(enum mp_rung rung, const char *why, enum mp_rung instead)
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <mmsperf/priv.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -30,6 +32,7 @@ void mp_loader_report(enum mp_rung rung, const char *why, enum mp_rung instead)
 #include "mmsperf.skel.h"
 
 #define INIT_PID_NS_INO 0xEFFFFFFCU /* PROC_PID_INIT_INO, include/uapi/linux/nsfs.h */
+#define KERNEL_BTF      "/sys/kernel/btf/vmlinux"
 #define DEFAULT_PID_MAX 32768
 #define LIMIT_PID_MAX   4194304 /* PID_MAX_LIMIT on 64 bit */
 #define MAX_LINE        256
@@ -234,6 +237,13 @@ static int fill_free_slots(struct mp_bpf *b)
 static int load_programs(struct mp_bpf *b, enum mp_rung rung, const struct mp_facts *f,
 			 struct mp_diag *d)
 {
+	/*
+	 * Types that a kernel lacks are looked for in its modules too, unless the file to look in
+	 * is given (11 ms); only CAP_SYS_ADMIN may list modules' types, and libbpf 1.1 gives up
+	 * without it.
+	 */
+	bool give = !mp_priv_has(CAP_SYS_ADMIN) && !access(KERNEL_BTF, R_OK);
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = give ? KERNEL_BTF : NULL);
 	const struct mp_group_row *g;
 	int r, cpus = libbpf_num_possible_cpus();
 
@@ -242,7 +252,7 @@ static int load_programs(struct mp_bpf *b, enum mp_rung rung, const struct mp_fa
 	b->probes.n_cpus = (size_t)cpus;
 	for (;;) {
 		first_warning[0] = '\0';
-		b->skel = mmsperf_bpf__open();
+		b->skel = mmsperf_bpf__open_opts(&opts);
 		if (!b->skel)
 			return fail(d, -errno, "opening the BPF object");
 		b->n_pids = pid_max() / MP_PIDS_PER_ENTRY + 1;
@@ -303,7 +313,7 @@ int mp_loader_open(enum mp_rung rung, const struct mp_source_ops *ops, struct mp
 	int r;
 
 	libbpf_set_print(on_libbpf);
-	mp_facts_gather(&facts);
+	(void)mp_features_gather(&facts);
 	if (!mp_features_allow(&facts, rung, &missing))
 		return mp_diag_set(d, -EOPNOTSUPP, NULL, 0, 0, "this kernel has no %s", missing);
 	b = calloc(1, sizeof(*b));

@@ -101,9 +101,6 @@ void mp_members_calibrate(struct mp_bpf *b);
 void mp_heal_if_due(struct mp_bpf *b);
 void mp_heal(struct mp_bpf *b, bool execs);
 
-/* facts.c: what the running kernel's BTF says. */
-void mp_facts_gather(struct mp_facts *ret_facts);
-
 /* groups.c */
 int mp_groups_choose(struct mp_bpf *b, const struct mp_facts *f); /* before loading */
 int mp_groups_need(struct mp_source *s, unsigned groups, struct mp_diag *d);

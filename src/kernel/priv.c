@@ -26,6 +26,14 @@ static void free_caps(cap_t *c)
 }
 #define _cleanup_cap_ _cleanup_(free_caps)
 
+bool mp_priv_has(int capability)
+{
+	_cleanup_cap_ cap_t now = cap_get_proc();
+	cap_flag_value_t v = CAP_CLEAR;
+
+	return now && !cap_get_flag(now, capability, CAP_EFFECTIVE, &v) && v == CAP_SET;
+}
+
 /* Exactly these and no other, those of `want` that are permitted now. */
 static int keep_caps(const cap_value_t *want, int n, bool effective)
 {

@@ -44,7 +44,7 @@ int mp_source_open(const struct mp_source_opts *opts, struct mp_source **ret_sou
 {
 	const char *forced = getenv("MMSPERF_RUNG");
 	enum mp_rung rung = opts ? opts->best : MP_RUNG_SNAPSHOT;
-	struct mp_diag d = {0}, first = {0};
+	struct mp_diag d = {0}, above = {0};
 	enum mp_rung next;
 	struct mp_source *s;
 	int r;
@@ -71,8 +71,6 @@ int mp_source_open(const struct mp_source_opts *opts, struct mp_source **ret_sou
 		r = open_rung(rung, &s, &d);
 		if (!r)
 			break;
-		if (!first.msg[0])
-			first = d;
 		if (rung == MP_RUNG_PROCFS) {
 			mp_error("no way to read processes: %s", d.msg);
 			return r;
@@ -80,9 +78,10 @@ int mp_source_open(const struct mp_source_opts *opts, struct mp_source **ret_sou
 		/* Without BPF or the right to it the other BPF rung has nothing to add. */
 		next = r == -EPERM || r == -ENOSYS ? MP_RUNG_PROCFS : mp_features_below(rung);
 		mp_loader_report(rung, d.msg, next);
+		above = d;
 		rung = next;
 	}
-	(void)snprintf(s->why, sizeof(s->why), "%.*s", (int)sizeof(s->why) - 1, first.msg);
+	(void)snprintf(s->why, sizeof(s->why), "%.*s", (int)sizeof(s->why) - 1, above.msg);
 	*ret_source = s;
 	return 0;
 }

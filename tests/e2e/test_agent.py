@@ -614,7 +614,10 @@ class Starting(Case):
         self.assertNotIn("0", uids)
         if agent.rung.startswith("BPF"):
             self.assertEqual(int(status["CapPrm"], 16), 0, status)
+            self.assertEqual(int(status["CapEff"], 16), 0, status)
         self.assertEqual(int(status["CapInh"], 16), 0)
+        self.assertEqual(int(status["CapAmb"], 16), 0)
+        self.assertEqual(status["NoNewPrivs"], "1")
 
     def test_ready_quickly(self):
         times = []

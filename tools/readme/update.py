@@ -3,6 +3,7 @@
 """Fills README.md's generated parts: between `<!-- NAME -->` and `<!-- /NAME -->`.
 
 metrics  what `mmsperf-bpf metrics --markdown` prints
+kernels  build/kernels.md, the table of the last `make test-kernels` here; left alone where there was none, and by --check
 With --check nothing is written; exit status 1 says that README.md is not what would be written.
 """
 import pathlib
@@ -12,6 +13,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
+KERNELS = ROOT / "build/kernels.md"
 
 
 def metrics():
@@ -29,7 +31,10 @@ def fill(text, name, content):
 def main():
     old = README.read_text()
     new = fill(old, "metrics", metrics())
-    if "--check" in sys.argv[1:]:
+    check = "--check" in sys.argv[1:]
+    if KERNELS.exists() and not check:
+        new = fill(new, "kernels", KERNELS.read_text())
+    if check:
         sys.exit(0 if new == old else "README.md is not up to date: run tools/readme/update.py")
     README.write_text(new)
 
