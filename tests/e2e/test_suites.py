@@ -217,6 +217,30 @@ class ByHand(unittest.TestCase):
     def test_5_taurus_local_monitoring_criteria(self):
         self.bzt("tests/inference_taurus_local_monitoring_criteria.yaml")
 
+    def test_9_report_of_what_bzt_left(self):
+        """Artifacts of Taurus alone become pages: one folder, and a folder of such folders; --open hands the page to the desktop."""
+        folder = self.folder / "inference_server_monitoring_criteria"
+        self.assertFalse((folder / "junit.html").exists())
+        tools = self.folder / "tools"
+        tools.mkdir()
+        (tools / "xdg-open").write_text(f'#!/bin/sh\nprintf %s "$1" >{self.folder}/opened\n')
+        (tools / "xdg-open").chmod(0o755)
+        done = subprocess.run([e2e.BINARY, "report", "--open", folder], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30,
+                              env=dict(os.environ, PATH=f"{tools}:{os.environ['PATH']}"))
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn("passed: 1 suite, 1 passed; 4 cases", done.stdout)
+        self.assertEqual((self.folder / "opened").read_text(), str(folder / "junit.html"))
+        page = (folder / "junit.html").read_text()
+        for words in ("All 4 criteria hold", "Inference Request", "Latency distribution", "SAlogs_localhost_9009.csv", '"sum_num_handles"'):
+            self.assertIn(words, page)
+        names = {case.get("name") for case in ET.parse(folder / "junit.xml").getroot().iter("testcase")}
+        self.assertIn("p90 of Inference Request > 1s", names)
+        done = subprocess.run([e2e.BINARY, "report", "--open", self.folder], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=30, env=dict(os.environ, PATH=str(self.folder / "mms")))
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn("suites, ", done.stdout)
+        self.assertIn(f"no viewer could be started (xdg-open is missing or knows none): open '{self.folder}/junit.html'", done.stdout)
+
 
 if __name__ == "__main__":
     e2e.main()

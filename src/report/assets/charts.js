@@ -44,7 +44,7 @@ function shortened(name, max) {
 /* A foreign name as a part of our text: short, and with its own direction of writing. */
 const isolated = (name) => "\u2068" + shortened(name, 60) + "\u2069";
 
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const { css } = Shell;
 
 /* A constant series came as one number. */
 const expand = (v, n) => (Array.isArray(v) ? v : new Array(n).fill(v));
@@ -185,6 +185,9 @@ function watches(suite, s, c) {
 	return s.watch.some((w) => c.metric === w || c.metric === w + ".0") && (s.of ? c.label === s.of : !own);
 }
 
+/* As many charts as a window shows at first. */
+const FIRST = 5;
+
 class Group {
 	constructor(suite, host) {
 		this.suite = suite;
@@ -218,7 +221,9 @@ class Group {
 		/* what broke comes first, and large */
 		const charts = this.suite.charts || plan(this.suite), broken = new Set(charts.filter((c) => linesOf(this.suite, c).some((l) => l.verdict === "failed")));
 		broken.forEach((c) => { c.wide = true; });
-		for (const c of [...broken, ...charts.filter((c) => !broken.has(c))]) this.add(c);
+		this.rest = [...broken, ...charts.filter((c) => !broken.has(c))];
+		this.rest.splice(0, Math.max(FIRST, broken.size)).forEach((c) => this.add(c));
+		this.later(host);
 		new ResizeObserver(() => this.resize()).observe(this.grid);
 	}
 
@@ -236,6 +241,24 @@ class Group {
 		if (phases.some(([name]) => name !== "hold")) mark("mark-phase", "outside of the full load");
 		if (this.suite.cases.some((c) => c.verdict === "failed" && c.from != null)) mark("mark-breach", "criterion broken");
 		if (box.childElementCount) this.grid.before(box);
+	}
+
+	/* The charts that nobody sees yet, one at a time: the page can be used meanwhile. */
+	later(host) {
+		if (!this.rest.length) {
+			host.removeAttribute("aria-busy");
+			return;
+		}
+		host.setAttribute("aria-busy", "true");
+		setTimeout(() => {
+			if (this.rest.length) this.add(this.rest.shift());
+			this.later(host);
+		});
+	}
+
+	/* All of them now, for paper. */
+	finish() {
+		this.rest.splice(0).forEach((c) => this.add(c));
 	}
 
 	add(chart, focus) {
@@ -535,13 +558,13 @@ class Plot {
 			ctx.textBaseline = "top";
 			ctx.fillText(text, a + 5 * devicePixelRatio, bbox.top + 2 * devicePixelRatio);
 		}
-		const colours = { worker: css("--s6"), gc: css("--s5"), fault: css("--bad"), lost: css("--bad") };
+		const kinds = { worker: css("--s6"), gc: css("--s5"), fault: css("--bad"), lost: css("--bad") };
 		ctx.lineWidth = devicePixelRatio;
 		ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
 		for (const [at, , kind] of suite.events) {
 			const x = u.valToPos(at, "x", true), r = 4 * devicePixelRatio;
 			if (x < bbox.left || x > bbox.left + bbox.width) continue;
-			ctx.strokeStyle = ctx.fillStyle = colours[kind] ?? colours.worker;
+			ctx.strokeStyle = ctx.fillStyle = kinds[kind] ?? kinds.worker;
 			if (kind === "gc") { /* many: a tick at the foot */
 				ctx.fillRect(x - devicePixelRatio, bbox.top + bbox.height - 1.5 * r, 2 * devicePixelRatio, 1.5 * r);
 				continue;

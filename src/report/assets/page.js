@@ -66,10 +66,17 @@
 		box.hidden = false;
 	}
 
-	/* Minimum, mean, maximum and last value of every recorded metric; a click makes a chart. */
+	/* Every recorded metric, in a table that is made once somebody opens it. */
 	function allMetrics(suite, group, host) {
 		const cols = [suite.metrics, suite.workers].filter(Boolean).flatMap((m) => m.cols.map((c) => ({ ...c, t: m.t })));
 		if (!cols.length) return;
+		const box = $("details", { className: "all" }, $("summary", { textContent: `All ${cols.length} recorded metrics` }));
+		box.addEventListener("toggle", () => box.append(...metricsTable(cols, group)), { once: true });
+		host.append(box);
+	}
+
+	/* Minimum, mean, maximum and last value; a click makes a chart. */
+	function metricsTable(cols, group) {
 		const body = $("tbody"), find = $("input", { type: "search", placeholder: "Find a metric" });
 		find.setAttribute("aria-label", "Find a metric");
 		const rows = cols.map((c) => {
@@ -94,9 +101,7 @@
 		});
 		const head = $("tr", {}, ...["Metric", "Min", "Mean", "Max", "Last", ""].map((h, i) => $("th", { scope: "col", textContent: h, className: i ? "n" : "" })));
 		head.lastChild.append($("span", { className: "sr", textContent: "Chart" }));
-		host.append($("details", { className: "all" },
-			$("summary", { textContent: `All ${cols.length} recorded metrics` }), find,
-			$("div", { className: "tall", tabIndex: 0 }, $("table", { className: "grid" }, $("thead", {}, head), body))));
+		return [find, $("div", { className: "tall", tabIndex: 0 }, $("table", { className: "grid" }, $("thead", {}, head), body))];
 	}
 
 	/* From a broken criterion to the moment it broke. */

@@ -19,6 +19,20 @@ const Shell = (function () {
 		}
 	}
 
+	/* A colour of the page. Looked up once a theme: each look makes the browser lay the page out. */
+	const colours = new Map();
+	function css(name) {
+		if (!colours.has(name)) colours.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+		return colours.get(name);
+	}
+
+	/* "light", "dark", or undefined for what the system has. */
+	function setTheme(name) {
+		if (name) document.documentElement.dataset.theme = name;
+		else delete document.documentElement.dataset.theme;
+		colours.clear();
+	}
+
 	function isDark() {
 		const set = document.documentElement.dataset.theme;
 		return set ? set === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
@@ -30,10 +44,10 @@ const Shell = (function () {
 		const name = () => { theme.textContent = isDark() ? "Light" : "Dark"; theme.title = "Change the colours of this page"; };
 		const redraw = () => { name(); groups.forEach((g) => g.redraw()); };
 		theme.addEventListener("click", () => {
-			document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+			setTheme(isDark() ? "light" : "dark");
 			redraw();
 		});
-		matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+		matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { colours.clear(); redraw(); });
 		name();
 		const print = $("button", { type: "button", textContent: "Print" });
 		print.addEventListener("click", () => window.print());
@@ -42,15 +56,14 @@ const Shell = (function () {
 		let closed = [], before;
 		window.addEventListener("beforeprint", () => {
 			before = document.documentElement.dataset.theme;
-			document.documentElement.dataset.theme = "light";
+			setTheme("light");
 			closed = [...document.querySelectorAll("details.suite:not([open])")];
 			closed.forEach((d) => { d.open = true; draw(d); });
-			groups.forEach((g) => { g.resize(); g.redraw(); });
+			groups.forEach((g) => { g.finish?.(); g.resize(); g.redraw(); });
 		});
 		window.addEventListener("afterprint", () => {
 			closed.forEach((d) => { d.open = false; });
-			if (before) document.documentElement.dataset.theme = before;
-			else delete document.documentElement.dataset.theme;
+			setTheme(before);
 			groups.forEach((g) => { g.resize(); g.redraw(); });
 		});
 	}
@@ -73,5 +86,5 @@ const Shell = (function () {
 		reveal();
 	}
 
-	return { $, localTimes, tools, sections };
+	return { $, css, localTimes, tools, sections };
 })();

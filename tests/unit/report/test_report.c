@@ -173,6 +173,10 @@ static void junit_counts(void **state)
 		{"count(//testsuite[@time='12.346'])", 5},
 		{"count(//testcase[@classname=../@name])", 13},
 		{"count(//failure | //error)", 10},
+		/* what GitLab shows of a test: its classname, its name and the text of its fault */
+		{"count((//failure | //error)[@message != '' and normalize-space() = ''])", 0},
+		{"count(//testcase[not(@classname) or not(@name) or not(@time)])", 0},
+		{"count(/testsuites/testsuite[3]/testcase/failure[text()='observed 7'])", 1},
 		{"sum(//testsuite/@tests) - count(//testcase)", 0},
 	};
 	_cleanup_free_ char *dir = fresh_dir("counts"), *text = NULL;
