@@ -73,8 +73,9 @@ struct mp_source_ops {
 			   uint64_t *ret_runs);
 	/* Drops counted so far, by enum mp_drop (MP_DROP_MISSED as of at most a second ago). */
 	void (*drops)(struct mp_source *s, uint64_t drops[_MP_DROP_MAX]);
-	/* BPF run time and run count of all programs (false: statistics not to be had). A system
-	 * call per program: not for every tick. */
+	/* BPF run time and run count of all programs since the first call, which makes the kernel
+	 * count them (root alone may: to be called before privileges are dropped) and every run of
+	 * a hook dearer. False: not to be had. A system call per program: not for every tick. */
 	bool (*self_cost)(struct mp_source *s, uint64_t *ret_run_ns, uint64_t *ret_runs);
 	/*
 	 * Optional (NULL: everything always). Mask of enum mp_rec_valid that the next ticks are to

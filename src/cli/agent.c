@@ -184,8 +184,13 @@ static int report_ready(const struct mp_agent_cli *o, const struct mp_source *s)
 
 static int drop_privileges(const struct mp_agent_cli *o, struct mp_source *s)
 {
-	int r = mp_priv_drop(s, o->user);
+	uint64_t ns, runs;
+	int r;
 
+	if (o->bpf_stats && !s->ops->self_cost(s, &ns, &runs))
+		mp_warning(
+			"--bpf-stats: the kernel refuses its account of BPF programs, or there are none");
+	r = mp_priv_drop(s, o->user);
 	if (r < 0)
 		return mp_error_r(r, "cannot become user '%s' without privileges",
 				  o->user ? o->user : "nobody");

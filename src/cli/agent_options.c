@@ -131,6 +131,12 @@ static int parse(struct mp_agent_cli *o, int argc, char **argv)
 		 .type = MP_OPT_FLAG,
 		 .dest = &o->no_bpf,
 		 .help = "read /proc even where BPF works"},
+		{.name = "bpf-stats",
+		 .type = MP_OPT_FLAG,
+		 .dest = &o->bpf_stats,
+		 .help = "as root: keep the kernel's account of BPF programs, for clients that ask for\n"
+			 "monitor_bpf_seconds or monitor_bpf_runs (--record always does); each run of a\n"
+			 "hook costs the watched a little more"},
 		{.name = "ready-fd",
 		 .type = MP_OPT_INT,
 		 .dest = &o->ready_fd,

@@ -15,7 +15,7 @@
 
 struct mp_agent_cli {
 	/* options */
-	bool start, stop, no_socket, no_unix, enable_shutdown, no_bpf;
+	bool start, stop, no_socket, no_unix, enable_shutdown, no_bpf, bpf_stats;
 	struct mp_strv listen, allow, record_metrics;
 	long pid, ready_fd;
 	const char *pidfile, *match, *workers, *record, *user, *unix_path;

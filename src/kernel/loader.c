@@ -299,8 +299,6 @@ static int load(struct mp_bpf *b, enum mp_rung rung, const struct mp_facts *f, s
 	r = attach_hooks(b, rung);
 	if (r)
 		return fail(d, r, "attaching");
-	/* Root alone may switch the statistics on; without them self_cost() says so. */
-	b->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	return 0;
 }
 

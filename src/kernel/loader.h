@@ -37,7 +37,7 @@ struct mp_bpf {
 	struct ring_buffer *ring;
 	pid_t *notices; /* where exec_pids() wants them, while it runs */
 	size_t n_notices, max_notices;
-	int stats_fd; /* keeps the kernel's run time statistics on; -1: not to be had */
+	int stats_fd; /* keeps the kernel's run time statistics on; -1: nobody asked yet */
 	unsigned groups_loaded;
 	uint32_t group_gen; /* of the last attachment */
 	struct mp_probes probes;

@@ -238,6 +238,10 @@ bool mp_members_self_cost(struct mp_source *s, uint64_t *ret_run_ns, uint64_t *r
 {
 	struct mp_bpf *b = mp_bpf_of(s);
 
+	/* Two looks at a clock for each run of a hook, as long as they are on: not before somebody
+	 * asks. Root alone may switch them on. */
+	if (b->stats_fd < 0)
+		b->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	return b->stats_fd >= 0 && !read_programs(b, ret_run_ns, ret_runs);
 }
 

@@ -113,8 +113,8 @@ static const char *self_why(void *state, int metric)
 	const struct self *s = state;
 
 	if ((metric == MP_XM_MON_BPF_S || metric == MP_XM_MON_BPF_RUNS) && s->no_bpf_stats)
-		return "the kernel's statistics of BPF programs are not to be had (only root may "
-		       "switch them on), or no BPF program runs";
+		return "the kernel's account of BPF programs is off, or no BPF program runs; root alone "
+		       "may switch it on, with --bpf-stats or --record when the agent starts";
 	return NULL;
 }
 

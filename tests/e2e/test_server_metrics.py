@@ -129,7 +129,7 @@ def until(client, what, test, seconds=30):
 class RealServer(unittest.TestCase):
     def watch(self, *args):
         port = e2e.free_port()
-        agent = e2e.Agent("-l", f"127.0.0.1:{port}", "--no-unix", "--pidfile", str(self.server.pidfile), *args)
+        agent = e2e.Agent("-l", f"127.0.0.1:{port}", "--no-unix", "--bpf-stats", "--pidfile", str(self.server.pidfile), *args)
         self.addCleanup(agent.stop)
         client = e2e.Client(port, 30)
         self.addCleanup(client.close)
