@@ -251,29 +251,50 @@ __weak __u32 mp_nearest_slot(__u64 address)
 	return slot;
 }
 
-/* One process while all of the machine are walked: member if it is the wanted one or descends from
- * a member. */
-static __always_inline void mp_adopt_one(struct task_struct *leader, const bool hold)
-{
-	__u32 slot, parent = MP_NO_SLOT, flags = 0;
-	struct mp_cmd *cmd;
-	struct mp_slot *s;
+/* mp_adopt_decide()'s: the process that is looked at, and what is to be done with it. */
+struct {
+	__u64 leader; /* address: no argument can be a pointer */
+	__u32 vtgid;  /* mp_vtgid() of it */
+	__u32 slot;   /* it has this one already */
+	__u32 parent; /* slot of the nearest member above it */
+	__u32 flags;  /* MP_REC_ROOT: it is the wanted one */
+} mp_candidate __weak;
 
+/* True: it is the wanted one, or descends from a member. Global for the same reason as above. */
+__weak int mp_adopt_decide(void)
+{
+	struct task_struct *leader = (void *)mp_candidate.leader;
+
+	mp_candidate.parent = MP_NO_SLOT;
+	mp_candidate.flags = 0;
 	/* No ghost: its exit hook may have run already, and would not run again. */
 	if (mp_is_ending(leader))
-		return;
-	slot = mp_member_slot(leader);
-	if (mp_adoption.pid && mp_vtgid(leader) == mp_adoption.pid) {
-		flags = MP_REC_ROOT;
-	} else if (slot == MP_NO_SLOT) {
-		parent = mp_nearest_slot((__u64)BPF_CORE_READ(leader, real_parent));
-		if (parent == MP_NO_SLOT)
-			return;
-	} else {
-		return;
+		return 0;
+	mp_candidate.slot = mp_member_slot(leader);
+	if (mp_adoption.pid && mp_candidate.vtgid == mp_adoption.pid) {
+		mp_candidate.flags = MP_REC_ROOT;
+		return 1;
 	}
+	if (mp_candidate.slot != MP_NO_SLOT)
+		return 0;
+	mp_candidate.parent = mp_nearest_slot((__u64)BPF_CORE_READ(leader, real_parent));
+	return mp_candidate.parent != MP_NO_SLOT;
+}
+
+/* One process while all of the machine are walked. */
+static __always_inline void mp_adopt_one(struct task_struct *leader, const bool hold)
+{
+	struct mp_cmd *cmd;
+	struct mp_slot *s;
+	__u32 slot;
+
+	mp_candidate.leader = (__u64)leader;
+	mp_candidate.vtgid = mp_vtgid(leader);
+	if (!mp_adopt_decide())
+		return;
+	slot = mp_candidate.slot;
 	if (slot == MP_NO_SLOT) {
-		slot = mp_member_add(leader, parent, mp_gen, flags, hold);
+		slot = mp_member_add(leader, mp_candidate.parent, mp_gen, mp_candidate.flags, hold);
 		if (slot == MP_NO_SLOT) {
 			mp_adoption.failed++;
 			return;
@@ -292,6 +313,6 @@ static __always_inline void mp_adopt_one(struct task_struct *leader, const bool 
 		if (s)
 			s->flags |= MP_REC_ROOT;
 	}
-	if (flags)
+	if (mp_candidate.flags)
 		mp_adoption.slot = slot;
 }

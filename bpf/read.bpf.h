@@ -201,23 +201,38 @@ struct {
 	__type(value, struct mp_fd_words);
 } mp_scratch __weak SEC(".maps");
 
-__weak int mp_popcount(__u32 words)
+#define MP_FD_PIECE 16
+
+/* Bits set in a piece of the scratch buffer, of its first `words` words at most. */
+__weak int mp_popcount_piece(__u32 piece, __u32 words)
 {
 	__u32 zero = 0, n = 0;
 	struct mp_fd_words *f = bpf_map_lookup_elem(&mp_scratch, &zero);
 
 	if (!f)
 		return -1;
-	for (__u32 i = 0; i < MP_FD_WORDS; i++) {
+	for (__u32 i = 0; i < MP_FD_PIECE; i++) {
 		__u64 x;
 
 		if (i >= words)
 			break;
-		x = f->w[i];
+		x = f->w[(piece * MP_FD_PIECE + i) % MP_FD_WORDS];
 		x -= (x >> 1) & 0x5555555555555555ULL;
 		x = (x & 0x3333333333333333ULL) + ((x >> 2) & 0x3333333333333333ULL);
 		x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
 		n += (x * 0x0101010101010101ULL) >> 56;
+	}
+	return n;
+}
+
+__weak int mp_popcount(__u32 words)
+{
+	int n = 0;
+
+	for (__u32 piece = 0; piece < MP_FD_WORDS / MP_FD_PIECE; piece++) {
+		if (piece * MP_FD_PIECE >= words)
+			break;
+		n += mp_popcount_piece(piece, words - piece * MP_FD_PIECE);
 	}
 	return n;
 }
