@@ -22,6 +22,10 @@
  */
 int mp_run_resolve(const char *out, const char *spec, char **ret_dir, struct mp_diag *d);
 
+/* The run in out with the highest time in its name, if that is above after_s; -ENOENT: none.
+ * *ret_epoch is that time. */
+int mp_run_newest_name(const char *out, double after_s, char **ret_id, double *ret_epoch);
+
 /* --- index ----------------------------------------------------------------------------------- */
 
 struct mp_index;

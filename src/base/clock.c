@@ -31,3 +31,13 @@ double mp_wall_s(void)
 {
 	return (double)read_ns(CLOCK_REALTIME) / 1e9;
 }
+
+struct mp_moment mp_moment_now(void)
+{
+	return (struct mp_moment){.now_s = mp_now_s(), .wall_s = mp_wall_s()};
+}
+
+double mp_moment_shift_s(const struct mp_moment *from, const struct mp_moment *to)
+{
+	return (to->wall_s - from->wall_s) - (to->now_s - from->now_s);
+}

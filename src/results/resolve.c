@@ -224,6 +224,23 @@ static int resolve_folder(const char *folder, char **ret_dir, struct mp_diag *d)
 	return take(!holds_run(folder) && holds_run(latest) ? latest : folder, ret_dir, d);
 }
 
+int mp_run_newest_name(const char *out, double after_s, char **ret_id, double *ret_epoch)
+{
+	_cleanup_(names_done) struct names l = {0};
+	struct mp_runname name;
+	int r = read_names(out, &l);
+
+	if (r < 0)
+		return r;
+	if (l.n)
+		qsort(l.v, l.n, sizeof(*l.v), mp_runname_newer);
+	if (!l.n || !mp_runname_parse(l.v[0], &name) || name.epoch_s <= after_s)
+		return -ENOENT;
+	*ret_epoch = name.epoch_s;
+	*ret_id = TAKE_PTR(l.v[0]);
+	return 0;
+}
+
 int mp_run_resolve(const char *out, const char *spec, char **ret_dir, struct mp_diag *d)
 {
 	struct mp_diag why = {0};

@@ -20,6 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CLOCK_SET_S 2.0 /* less moves a sample by a row at most */
+
 /* The suite could not be run as it should: verdict error. The first fault is the reason. */
 static void fault(struct mp_suite_result *res, int r, const struct mp_diag *d)
 {
@@ -174,6 +176,23 @@ static void set_remark(struct mp_runner *u, const struct mp_suite_result *res,
 					res->n_cases == 1 ? "criterion" : "criteria", samples);
 }
 
+/* Requests and samples carry the wall clock's times: where it was set meanwhile they do not fit
+ * together, and what is computed from both would be wrong without anybody seeing it. */
+static void check_clock(struct mp_suite_result *res, const struct mp_moment *began)
+{
+	const struct mp_moment now = mp_moment_now();
+	double shift = mp_moment_shift_s(began, &now);
+	char text[32];
+
+	if (fabs(shift) < CLOCK_SET_S)
+		return;
+	fault_text(res,
+		   mp_asprintf("the clock was set %s by %s while it ran: the times of its requests "
+			       "and samples do not fit together; what was measured is kept",
+			       shift < 0 ? "back" : "forward",
+			       mp_format_elapsed(text, sizeof(text), fabs(shift))));
+}
+
 static void after_bzt(struct mp_runner *u, const struct mp_suite *s, struct mp_suite_result *res,
 		      const struct mp_bzt_result *b, double deadline_s)
 {
@@ -182,7 +201,7 @@ static void after_bzt(struct mp_runner *u, const struct mp_suite *s, struct mp_s
 	char *text;
 
 	res->bzt_s = b->bzt_s;
-	res->duration_s = mp_now_s() - u->suite_began_s;
+	res->duration_s = mp_now_s() - u->suite_began.now_s;
 	res->bzt_code = b->code;
 	res->incomplete = b->end != MP_BZT_ENDED || b->code > 128;
 	text = bzt_end_text(res, b, deadline_s);
@@ -190,6 +209,7 @@ static void after_bzt(struct mp_runner *u, const struct mp_suite *s, struct mp_s
 		fault(res, -ECHILD, &d);
 	if (text)
 		fault_text(res, text);
+	check_clock(res, &u->suite_began);
 	if (b->strays && b->end == MP_BZT_ENDED)
 		mp_debug("%s: bzt left processes behind, ended: %zu", s->name, b->strays);
 	mp_evidence_collect(res->dir, &e);
@@ -340,7 +360,7 @@ void mp_runner_suite(struct mp_runner *u, const struct mp_suite *s, struct mp_su
 	r = prepare_server(u, s->plan, res);
 	/* a server that several suites share is not this one's time */
 	res->started_s = mp_wall_s();
-	u->suite_began_s = mp_now_s();
+	u->suite_began = mp_moment_now();
 	if (!r) {
 		co.match = mp_server_match(&u->server);
 		co.pidfile = co.match ? NULL : mp_server_pidfile(&u->server);

@@ -26,6 +26,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SECOND_NAMES_S 60 /* runs of one second get the next ones' names (store.c) */
+
 enum { EXIT_INFRA = 1, EXIT_USAGE = 2, EXIT_FAILED = 3 };
 
 static void complain(const char *what, int r, const struct mp_diag *d)
@@ -83,6 +85,7 @@ static int create_run(struct mp_runner *u, struct mp_diag *d)
 	u->run.hold_cap_s = o->hold_cap_s;
 	if (!u->run.out || !u->run.env)
 		return -ENOMEM;
+	u->began_s = mp_now_s();
 	r = mp_store_create(&u->run, d);
 	if (!r)
 		r = mp_fingerprint_machine("", &u->run.fingerprint);
@@ -153,10 +156,10 @@ static void run_suites(struct mp_runner *u)
 			run_fault(u, "", r, &d);
 			break;
 		}
-		u->suite_began_s = mp_now_s();
+		u->suite_began = mp_moment_now();
 		mp_progress_begin(&u->progress, i + 1, s->name, s->expected_s);
 		mp_runner_suite(u, s, res);
-		res->duration_s = mp_now_s() - u->suite_began_s;
+		res->duration_s = mp_now_s() - u->suite_began.now_s;
 		mp_progress_end(&u->progress,
 				res->incomplete ? "incomplete" : mp_verdict_name(res->verdict),
 				res->duration_s, u->remark ? u->remark : res->reason);
@@ -238,7 +241,7 @@ static void decide(struct mp_runner *u)
 		u->run.verdict = o.comparison;
 	if (u->infra)
 		u->run.verdict = MP_ERROR;
-	u->run.duration_s = mp_wall_s() - u->run.started_s;
+	u->run.duration_s = mp_now_s() - u->began_s;
 }
 
 /* What was measured, how, and where it can be read. */
@@ -438,6 +441,21 @@ static int dry_run(struct mp_runner *u)
 	return mp_listing_faults(&u->list) || r < 0 ? EXIT_INFRA : 0;
 }
 
+/* A folder that holds a run of the future was made before somebody set the clock back. */
+static void warn_of_clock(struct mp_runner *u)
+{
+	_cleanup_free_ char *id = NULL;
+	double ahead_s = 0;
+	char text[32];
+
+	if (mp_run_newest_name(u->run.out, u->run.started_s + SECOND_NAMES_S, &id, &ahead_s) < 0)
+		return;
+	mp_warning(
+		"the clock was set back: run '%s' was begun %s from now; lists go by what the clock "
+		"said, 'latest' and the baseline by which run ended last",
+		id, mp_format_elapsed(text, sizeof(text), ahead_s - u->run.started_s));
+}
+
 /* One run of all suites. False: it could not even begin. */
 static bool run_once(struct mp_runner *u)
 {
@@ -448,6 +466,7 @@ static bool run_once(struct mp_runner *u)
 		complain("", r, &d);
 		return false;
 	}
+	warn_of_clock(u);
 	mp_progress_init(&u->progress, u->list.n, u->o->verbosity);
 	save(u);
 	if (!u->infra)

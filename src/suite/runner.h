@@ -11,6 +11,8 @@
 #include "suite/tally.h"
 #include "suite/tools.h"
 
+#include <mmsperf/clock.h>
+
 #include <jansson.h>
 
 struct mp_runner {
@@ -21,10 +23,11 @@ struct mp_runner {
 	struct mp_server server;
 	struct mp_run run;
 	struct mp_progress progress;
-	double suite_began_s; /* monotonic: when the suite that runs was begun, its server up */
-	char *tmp;            /* private folder of this run, removed at its end */
-	char *home;           /* bzt's HOME in it */
-	char *server_fault;   /* why no server could be had at server_fault_url: not tried again */
+	double began_s;               /* monotonic: when the run was begun */
+	struct mp_moment suite_began; /* when the suite that runs was begun, its server up */
+	char *tmp;                    /* private folder of this run, removed at its end */
+	char *home;                   /* bzt's HOME in it */
+	char *server_fault; /* why no server could be had at server_fault_url: not tried again */
 	char *server_fault_url;
 	char *noted;           /* last note of the collector, not to be repeated */
 	char *remark;          /* said of the suite beside its verdict; owned */
