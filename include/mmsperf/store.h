@@ -121,7 +121,8 @@ void mp_aggregates_free(struct mp_aggregate *v, size_t n);
  * Runs in s3://bucket/prefix: objects PREFIX/runs/ID/FILE, and PREFIX/complete/ID.json, which lists
  * them and is written last: a run without it is not there. Credentials and place come from
  * AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION (AWS_DEFAULT_REGION),
- * AWS_ENDPOINT_URL_S3 (AWS_ENDPOINT_URL).
+ * AWS_ENDPOINT_URL_S3 (AWS_ENDPOINT_URL). Files larger than MMSPERF_S3_PART_BYTES (64 MiB) are sent
+ * in parts of that size: an upload that was cut goes on with the next part.
  */
 struct mp_s3;
 

@@ -27,8 +27,9 @@ static const char empty_sha256[] =
 	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 struct request {
-	const char *key;   /* below the prefix; NULL: the bucket itself */
-	const char *query; /* encoded and sorted; NULL: none */
+	const char *key;    /* below the prefix; NULL: the bucket itself */
+	const char *query;  /* encoded and sorted; NULL: none */
+	const char *method; /* NULL: PUT with a body, else GET */
 	const struct mp_s3_body *put;
 	/* where the answer goes: text of at most max bytes, or a file from `from` on */
 	struct mp_buf *text;
@@ -101,7 +102,7 @@ static size_t on_send(char *to, size_t size, size_t count, void *user)
 	if (q->put->fd < 0) {
 		memcpy(to, q->put->text + q->sent, n);
 	} else if (n) {
-		ssize_t k = pread(q->put->fd, to, n, (off_t)q->sent);
+		ssize_t k = pread(q->put->fd, to, n, q->put->offset + (off_t)q->sent);
 
 		if (k <= 0) { /* it became shorter than it was when it was hashed */
 			q->write_errno = k < 0 ? -errno : -EIO;
@@ -199,6 +200,8 @@ static void set_options(const struct mp_s3 *s, struct request *q, const char *ur
 		(void)curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
 	if (q->put)
 		set_upload(c, q);
+	if (q->method)
+		(void)curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, q->method);
 }
 
 /* One attempt. 0 and *ret_status, or the curl code in *ret_code; -ENOMEM. */
@@ -286,9 +289,8 @@ static int status_fault(const struct mp_s3 *s, const struct request *q, long sta
 	_cleanup_free_ char *message = mp_s3_xml_text(q->error.s, q->error.len, "Message");
 	struct curl_header *region = NULL;
 	bool elsewhere = status == 301 || status == 307 || status == 400;
-	int r = status == 404 && (!code || !strcmp(code, "NoSuchKey")) ? -ENOENT
-		: status == 403 || status == 401                       ? -EACCES
-								       : -EIO;
+	bool gone = !code || !strcmp(code, "NoSuchKey") || !strcmp(code, "NoSuchUpload");
+	int r = status == 404 && gone ? -ENOENT : status == 403 || status == 401 ? -EACCES : -EIO;
 
 	if (elsewhere && curl_easy_header(s->curl, "x-amz-bucket-region", 0, CURLH_HEADER, -1,
 					  &region) != CURLHE_OK)
@@ -326,6 +328,7 @@ static int perform(struct mp_s3 *s, struct request *q, struct mp_diag *d)
 	double failing_since = 0;
 	unsigned int tries = 0;
 
+	s->gave_up = false;
 	for (;;) {
 		char error[CURL_ERROR_SIZE];
 		_cleanup_free_ char *code = NULL;
@@ -338,7 +341,7 @@ static int perform(struct mp_s3 *s, struct request *q, struct mp_diag *d)
 
 		if (r < 0)
 			return mp_diag_set(d, r, NULL, 0, 0, "out of memory");
-		if (curl_code == CURLE_OK && (status == 200 || status == 206))
+		if (curl_code == CURLE_OK && (status == 200 || status == 204 || status == 206))
 			return 0;
 		if (curl_code != CURLE_OK) {
 			again = may_go_away(curl_code) && !q->too_big && !q->write_errno;
@@ -358,6 +361,7 @@ static int perform(struct mp_s3 *s, struct request *q, struct mp_diag *d)
 			failing_since = now;
 		if (again && now - failing_since >= s->give_up_s) {
 			again = false;
+			s->gave_up = true;
 			(void)snprintf(why.msg + strlen(why.msg), sizeof(why.msg) - strlen(why.msg),
 				       "; given up after %.0f s", now - failing_since);
 		}
@@ -422,4 +426,44 @@ int mp_s3_put(struct mp_s3 *s, const char *key, const struct mp_s3_body *body, s
 	_cleanup_(request_done) struct request q = {.key = key, .put = body, .fd = -1};
 
 	return perform(s, &q, d);
+}
+
+/* Taken before another request makes the handle forget it. */
+static char *entity_tag(struct mp_s3 *s)
+{
+	struct curl_header *h = NULL;
+	const char *v;
+	size_t n;
+
+	if (curl_easy_header(s->curl, "etag", 0, CURLH_HEADER, -1, &h) != CURLHE_OK)
+		return strdup("");
+	v = h->value;
+	n = strlen(v);
+	if (n >= 2 && *v == '"' && v[n - 1] == '"')
+		return strndup(v + 1, n - 2);
+	return strdup(v);
+}
+
+int mp_s3_call(struct mp_s3 *s, const struct mp_s3_call *c, struct mp_buf *ret_answer,
+	       char **ret_etag, struct mp_diag *d)
+{
+	_cleanup_(request_done) struct request q = {
+		.key = c->key,
+		.query = c->query,
+		.method = c->method,
+		.put = c->body,
+		.text = ret_answer,
+		.max = c->max,
+		.fd = -1,
+	};
+	int r = perform(s, &q, d);
+
+	if (r < 0)
+		return r;
+	if (ret_answer && ret_answer->failed)
+		return -ENOMEM;
+	if (!ret_etag)
+		return 0;
+	*ret_etag = entity_tag(s);
+	return *ret_etag ? 0 : -ENOMEM;
 }

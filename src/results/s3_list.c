@@ -37,19 +37,29 @@ static xmlDoc *parse(const char *xml, size_t len)
 		   : NULL;
 }
 
-static bool is_element(const xmlNode *n, const char *name)
+xmlDoc *mp_s3_xml_parse(const struct mp_buf *xml, const char *name)
+{
+	xmlDoc *doc = parse(xml->s, xml->len);
+	const xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
+
+	if (root && (!name || mp_s3_xml_is(root, name)))
+		return doc;
+	xmlFreeDoc(doc);
+	return NULL;
+}
+
+bool mp_s3_xml_is(const xmlNode *n, const char *name)
 {
 	return n->type == XML_ELEMENT_NODE && !strcmp((const char *)n->name, name);
 }
 
-/* Text of the child of that name; caller frees; NULL: none. */
-static char *child_text(const xmlNode *parent, const char *name)
+char *mp_s3_xml_child(const xmlNode *parent, const char *name)
 {
 	for (const xmlNode *n = parent ? parent->children : NULL; n; n = n->next) {
 		xmlChar *text;
 		char *copy;
 
-		if (!is_element(n, name))
+		if (!mp_s3_xml_is(n, name))
 			continue;
 		text = xmlNodeGetContent(n);
 		copy = text ? strdup((char *)text) : NULL;
@@ -62,13 +72,26 @@ static char *child_text(const xmlNode *parent, const char *name)
 char *mp_s3_xml_text(const char *xml, size_t len, const char *name)
 {
 	xmlDoc *doc = parse(xml, len);
-	char *text = doc ? child_text(xmlDocGetRootElement(doc), name) : NULL;
+	char *text = doc ? mp_s3_xml_child(xmlDocGetRootElement(doc), name) : NULL;
 
 	xmlFreeDoc(doc);
 	for (char *p = text; p && *p; p++) /* a message is one line */
 		if ((unsigned char)*p < ' ')
 			*p = ' ';
 	return text;
+}
+
+char *mp_s3_xml_etag(const xmlNode *parent)
+{
+	_cleanup_free_ char *text = mp_s3_xml_child(parent, "ETag");
+	size_t at, end;
+
+	if (!text)
+		return strdup("");
+	at = *text == '"';
+	end = strlen(text);
+	end -= end > at && text[end - 1] == '"';
+	return strndup(text + at, end - at);
 }
 
 void mp_s3_objects_done(struct mp_s3_objects *o)
@@ -83,10 +106,9 @@ void mp_s3_objects_done(struct mp_s3_objects *o)
 
 static int add_object(const struct mp_s3 *s, const xmlNode *n, struct mp_s3_objects *o)
 {
-	_cleanup_free_ char *key = child_text(n, "Key"), *etag = child_text(n, "ETag"),
-			    *size = child_text(n, "Size");
+	_cleanup_free_ char *key = mp_s3_xml_child(n, "Key"), *size = mp_s3_xml_child(n, "Size");
 	struct mp_s3_object *v;
-	size_t skip = strlen(s->prefix), at, end;
+	size_t skip = strlen(s->prefix);
 
 	if (!key || !size || !mp_starts_with(key, s->prefix))
 		return 0;
@@ -96,12 +118,9 @@ static int add_object(const struct mp_s3 *s, const xmlNode *n, struct mp_s3_obje
 	if (!v)
 		return -ENOMEM;
 	o->v = v;
-	at = etag && *etag == '"';
-	end = etag ? strlen(etag) : 0;
-	end -= end > at && etag[end - 1] == '"';
 	v[o->n] = (struct mp_s3_object){
 		.key = strdup(key + skip),
-		.etag = etag ? strndup(etag + at, end - at) : strdup(""),
+		.etag = mp_s3_xml_etag(n),
 		.size = strtod(size, NULL),
 	};
 	o->n++;
@@ -111,20 +130,20 @@ static int add_object(const struct mp_s3 *s, const xmlNode *n, struct mp_s3_obje
 static int read_page(const struct mp_s3 *s, const struct mp_buf *page, struct mp_s3_objects *o,
 		     char **ret_next, struct mp_diag *d)
 {
-	xmlDoc *doc = parse(page->s, page->len);
+	xmlDoc *doc = mp_s3_xml_parse(page, "ListBucketResult");
 	const xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
-	_cleanup_free_ char *cut = child_text(root, "IsTruncated");
+	_cleanup_free_ char *cut = mp_s3_xml_child(root, "IsTruncated");
 	int r = 0;
 
 	*ret_next = NULL;
-	if (!root || !is_element(root, "ListBucketResult"))
+	if (!root)
 		r = mp_diag_set(d, -EPROTO, NULL, 0, 0, "%s: the answer is no list of objects",
 				s->url);
 	for (const xmlNode *n = root ? root->children : NULL; n && !r; n = n->next)
-		if (is_element(n, "Contents"))
+		if (mp_s3_xml_is(n, "Contents"))
 			r = add_object(s, n, o);
 	if (!r && cut && !strcmp(cut, "true")) {
-		*ret_next = child_text(root, "NextContinuationToken");
+		*ret_next = mp_s3_xml_child(root, "NextContinuationToken");
 		if (!*ret_next)
 			r = mp_diag_set(d, -EPROTO, NULL, 0, 0,
 					"%s: the list of objects has no end", s->url);

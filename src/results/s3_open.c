@@ -13,6 +13,10 @@
 
 #define SCHEME "s3://"
 
+#define PART_MIN     (5.0 * 1024 * 1024) /* S3's own limits of a part */
+#define PART_MAX     (5.0 * 1024 * 1024 * 1024)
+#define PART_DEFAULT (64.0 * 1024 * 1024)
+
 bool mp_s3_is_url(const char *s)
 {
 	size_t n = 0;
@@ -107,6 +111,20 @@ static char *prefix_of(const char *path)
 	return mp_asprintf("%.*s%s", (int)n, path, n ? "/" : "");
 }
 
+static int set_part_size(struct mp_s3 *s, struct mp_diag *d)
+{
+	const char *text = env("MMSPERF_S3_PART_BYTES", NULL);
+	double v = PART_DEFAULT;
+
+	if (text && (mp_parse_double(text, &v) < 0 || v < PART_MIN || v > PART_MAX))
+		return mp_diag_set(d, -EINVAL, NULL, 0, 0,
+				   "MMSPERF_S3_PART_BYTES '%s': a number from %.0f to %.0f is "
+				   "needed (S3's own limits)",
+				   text, PART_MIN, PART_MAX);
+	s->part_bytes = (size_t)v;
+	return 0;
+}
+
 int mp_s3_open(const char *url, double give_up_s, struct mp_s3 **ret_s3, struct mp_diag *d)
 {
 	const char *key_id = env("AWS_ACCESS_KEY_ID", NULL),
@@ -129,6 +147,9 @@ int mp_s3_open(const char *url, double give_up_s, struct mp_s3 **ret_s3, struct 
 	bucket = url + strlen(SCHEME);
 	len = (int)strcspn(bucket, "/");
 	s->give_up_s = give_up_s;
+	r = set_part_size(s, d);
+	if (r < 0)
+		return r;
 	s->url = strdup(url);
 	s->prefix = prefix_of(bucket + len);
 	s->key_id = strdup(key_id);

@@ -20,7 +20,6 @@
 #define COMPLETE     "complete/"
 #define RUNS         "runs/"
 #define MAX_MANIFEST (64 << 20)
-#define MAX_OBJECT   5e9 /* of one PUT: S3's own limit */
 
 static char *marker_key(const char *id)
 {
@@ -56,10 +55,29 @@ static int push_file(struct mp_s3 *s, const char *dir, const char *key, const st
 
 	if (fd < 0)
 		return mp_diag_set(d, path ? -errno : -ENOMEM, path, 0, 0, "cannot be read");
-	if (f->size > MAX_OBJECT)
-		return mp_diag_set(d, -EFBIG, path, 0, 0,
-				   "more than 5 GB: S3 takes no such object in one piece");
+	if (f->size > (double)s->part_bytes)
+		return mp_s3_put_parts(s, key, fd, f, d);
 	return mp_s3_put(s, key, &body, d);
+}
+
+/* 1: the object is that file, sent by whatever way; 0: not; -errno with d filled. */
+static int is_sent(const struct mp_s3 *s, const char *dir, const struct mp_s3_object *o,
+		   const struct mp_s3_file *f, struct mp_diag *d)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	if (!o || o->size != f->size)
+		return 0;
+	if (!strchr(o->etag, '-'))
+		return !strcmp(o->etag, f->md5);
+	path = mp_path_join(dir, f->path);
+	fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+	r = !path    ? -ENOMEM
+	    : fd < 0 ? -errno
+		     : mp_s3_is_of_parts(o->etag, fd, f->size, s->part_bytes);
+	return r < 0 ? mp_diag_set(d, r, path, 0, 0, "cannot be read: %s", strerror(-r)) : r;
 }
 
 static int push_files(struct mp_s3 *s, const char *dir, const struct mp_s3_manifest *m,
@@ -75,8 +93,12 @@ static int push_files(struct mp_s3 *s, const char *dir, const struct mp_s3_manif
 
 		if (!key)
 			return -ENOMEM;
-		if (o && o->size == m->v[i].size && !strcmp(o->etag, m->v[i].md5)) {
+		r = is_sent(s, dir, o, &m->v[i], d);
+		if (r < 0)
+			return r;
+		if (r) {
 			n->skipped++;
+			r = 0;
 			continue;
 		}
 		r = push_file(s, dir, key, &m->v[i], d);

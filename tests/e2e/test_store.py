@@ -170,6 +170,8 @@ class Local(Runs):
 
 
 class Remote(Runs):
+    """Of others, what they need of a store; the tests are in Whole and Parts."""
+
     @classmethod
     def setUpClass(cls):
         why = s3.missing()
@@ -200,6 +202,8 @@ class Remote(Runs):
     def count(self, method):
         return sum(1 for m, _, _ in self.proxy.seen if m == method)
 
+
+class Whole(Remote):
     def test_there_and_back(self):
         folder = make_run(self.out)
         self.runs("--tag", folder.name, "v1")
@@ -383,6 +387,149 @@ class Remote(Runs):
             self.proxy.rule = lambda r: ("status", 200, body)
             self.runs("--store", self.url, code=1)
             self.assertEqual(len(self.stderr.splitlines()), 1, self.stderr)
+
+
+class Parts(Remote):
+    """Files larger than a part (5 MiB, S3's least) in parts."""
+
+    SIZE = 12 * 1024 * 1024 + 7  # three parts, the last one short
+
+    def setUp(self):
+        super().setUp()
+        self.environment["MMSPERF_S3_PART_BYTES"] = str(5 << 20)
+        self.folder = make_run(self.out, files=1)
+        self.large = self.folder / "suite a+b&c=ü" / "large & long.jtl"
+        self.large.write_bytes(os.urandom(self.SIZE))
+
+    def parts_sent(self):
+        return [int(path.split("partNumber=")[1].split("&")[0]) for m, path, _ in self.proxy.seen if m == "PUT" and "partNumber=" in path]
+
+    def unfinished(self):
+        """Uploads that lie in the store, begun and not completed."""
+        return int(self.moto.python("print(len([u for u in s3.list_multipart_uploads(Bucket=bucket).get('Uploads', [])"
+                                    f" if '{self.dir.name}' in u['Key']]))"))
+
+    def fetch_and_compare(self):
+        self.other.mkdir()
+        self.fetch("latest")
+        self.same(self.folder, self.other / self.folder.name)
+
+    def test_there_and_back(self):
+        self.push(self.folder)
+        self.assertEqual(self.parts_sent(), [1, 2, 3])
+        self.assertEqual(self.unfinished(), 0)
+        self.fetch_and_compare()
+        before = len(self.proxy.seen)
+        self.assertIn("0 files", self.push(self.folder))  # it is known again, though its tag is not its MD5
+        self.assertEqual([m for m, _, _ in self.proxy.seen[before:] if m != "GET"], ["PUT"])
+        with open(self.large, "r+b") as f:
+            f.seek(6 << 20)
+            f.write(b"other")
+        self.assertIn("1 files", self.push(self.folder))
+
+    def test_killed_and_taken_up(self):
+        self.proxy.rule = lambda r: ("slow", 0.5) if "partNumber=" in r.path else None
+        p = subprocess.Popen([str(e2e.BINARY), "runs", "-a", str(self.out), "--store", self.url, "--push", self.folder.name],
+                             env=self.environment, stdout=subprocess.DEVNULL)
+        e2e.wait_for("the second part", lambda: 2 in self.parts_sent())
+        p.kill()
+        p.wait()
+        self.proxy.rule = lambda r: None
+        self.assertEqual(self.unfinished(), 1)
+        self.assertEqual(self.ids("--store", self.url), [])
+        before = len(self.proxy.seen)
+        self.push(self.folder)
+        again = [path for m, path, _ in self.proxy.seen[before:] if "partNumber=" in path]
+        self.assertNotIn("partNumber=1&", "".join(again))
+        self.assertIn("partNumber=3&", "".join(again))
+        self.assertEqual(self.unfinished(), 0)
+        self.fetch_and_compare()
+
+    def test_changed_before_it_is_taken_up(self):
+        def rule(request):
+            return ("status", 503, "") if "partNumber=3" in request.path else None
+        self.proxy.rule = rule
+        self.push(self.folder, "--store-timeout", "1s", code=1)
+        self.assertIn("given up after", self.stderr)
+        self.assertEqual(len(self.stderr.splitlines()), 1, self.stderr)
+        self.assertEqual(self.unfinished(), 1)  # what is there is kept for the next time
+        with open(self.large, "r+b") as f:
+            f.write(b"not what it was")
+        self.proxy.rule = lambda r: None
+        before = len(self.parts_sent())
+        self.push(self.folder)
+        self.assertEqual(self.parts_sent()[before:], [1, 3])
+        self.fetch_and_compare()
+
+    def test_every_request_fails_first(self):
+        failed = set()
+        kinds = [("status", 503, "<Error><Code>SlowDown</Code></Error>"), ("cut",), ("status", 500, "")]
+
+        def rule(request):
+            key = (request.command, request.path)
+            if key in failed:
+                return None
+            failed.add(key)
+            return kinds[len(failed) % len(kinds)]
+        self.proxy.rule = rule
+        self.push(self.folder, "--store-timeout", "30s")
+        self.proxy.rule = lambda r: None
+        self.assertEqual(self.unfinished(), 0)
+        self.fetch_and_compare()
+
+    def test_refused_parts_are_taken_away(self):
+        self.proxy.rule = lambda r: (("status", 403, "<Error><Code>AccessDenied</Code></Error>")
+                                     if "partNumber=2" in r.path else None)
+        self.push(self.folder, code=1)
+        self.assertIn("AccessDenied", self.stderr)
+        self.assertEqual(len(self.stderr.splitlines()), 1, self.stderr)
+        self.assertEqual(self.unfinished(), 0)
+        self.assertIn("DELETE", [m for m, _, _ in self.proxy.seen])
+
+    def test_end_that_fails(self):
+        """An error in an answer of status 200: passing at first, then for good."""
+        body = "  \n<?xml version='1.0'?><Error><Code>{}</Code><Message>x</Message></Error>"
+        errors = [body.format("InternalError")]
+
+        def rule(request):
+            if request.command == "POST" and "uploadId=" in request.path and errors:
+                return ("status", 200, errors.pop())
+            return None
+        self.proxy.rule = rule
+        self.push(self.folder)
+        with open(self.large, "r+b") as f:
+            f.write(b"again")
+        errors.append(body.format("InvalidPart"))
+        self.push(self.folder, code=1)
+        self.assertIn("InvalidPart", self.stderr)
+        self.assertEqual(self.unfinished(), 0)
+
+    def test_end_whose_answer_is_lost(self):
+        lost = []
+
+        def rule(request):
+            if request.command == "POST" and "uploadId=" in request.path and not lost:
+                lost.append(request.path)
+                return ("cut-answer", 0)
+            return None
+        self.proxy.rule = rule
+        self.push(self.folder)
+        self.assertEqual(len(lost), 1)
+        self.fetch_and_compare()
+
+    def test_older_attempts_are_taken_away(self):
+        key = f"{self.url.split('/', 3)[3]}/runs/{self.folder.name}/{self.large.parent.name}/{self.large.name}"
+        self.moto.python(f"[s3.create_multipart_upload(Bucket=bucket, Key={key!r}) for i in range(3)]")
+        self.assertEqual(self.unfinished(), 3)
+        self.push(self.folder)
+        self.assertEqual(self.unfinished(), 0)
+        self.fetch_and_compare()
+
+    def test_part_size_that_cannot_be(self):
+        for text in ("1", "x", "1e12"):
+            self.environment["MMSPERF_S3_PART_BYTES"] = text
+            self.push(self.folder, code=2)
+            self.assertIn(f"MMSPERF_S3_PART_BYTES '{text}'", self.stderr)
 
 
 class MainJob(test_runner_faults.Case):

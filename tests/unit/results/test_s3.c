@@ -7,7 +7,9 @@
 
 #include <mmsperf/results.h>
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static void check_encoded(const char *s, bool is_key, const char *want)
 {
@@ -199,6 +201,37 @@ static void parts_of_a_name(void **state)
 			fail_msg("'%s' was taken for a run's name", none[i]);
 }
 
+static void sizes_of_parts(void **state)
+{
+	const double mib = 1024 * 1024;
+
+	(void)state;
+	assert_int_equal(mp_s3_part_size(7 * mib, (size_t)(5 * mib)), (size_t)(5 * mib));
+	/* S3 takes 10,000 of them: 5 TB, its largest object, in parts of 477 MiB */
+	assert_int_equal(mp_s3_part_size(5e12, (size_t)(64 * mib)), (size_t)(477 * mib));
+	assert_true(5e12 / (double)mp_s3_part_size(5e12, (size_t)(64 * mib)) <= 10000);
+}
+
+/* Python's hashlib: MD5 of the five MD5s, each of five bytes but the last. */
+static void tag_of_parts(void **state)
+{
+	static const char text[] = "hello, many parts of it";
+	static const char tag[] = "87552aee00cd5b743d5b8bd3da673c4e-5";
+	_cleanup_free_ char *dir = fresh_dir("parts"), *path = mp_path_join(dir, "f");
+	_cleanup_close_ int fd = -1;
+
+	(void)state;
+	put_file(dir, "f", text);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(mp_s3_is_of_parts(tag, fd, strlen(text), 5), 1);
+	assert_int_equal(mp_s3_is_of_parts(tag, fd, strlen(text), 6), 0); /* four parts */
+	assert_int_equal(
+		mp_s3_is_of_parts("87552aee00cd5b743d5b8bd3da673c4f-5", fd, strlen(text), 5), 0);
+	assert_int_equal(mp_s3_is_of_parts("87552aee00cd5b743d5b8bd3da673c4e", fd, strlen(text), 5),
+			 0);
+	assert_int_equal(mp_s3_is_of_parts(tag, fd, strlen(text) + 1, 5), -EIO); /* cut short */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +243,8 @@ int main(void)
 		cmocka_unit_test(names_that_lists_cannot_hold),
 		cmocka_unit_test(lists_that_are_refused),
 		cmocka_unit_test(parts_of_a_name),
+		cmocka_unit_test(sizes_of_parts),
+		cmocka_unit_test(tag_of_parts),
 	};
 
 	return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
