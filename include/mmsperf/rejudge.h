@@ -5,12 +5,12 @@
 #include <mmsperf/results.h>
 
 /*
- * Judges the stored suite of run that suite_yaml names (its own name, or the run's only suite) by
- * the criteria of suite_yaml as environment env (NULL: the run's) completes them. ret_s gets the
- * verdict with its series loaded, and is to be freed by mp_suite_result_done(). The run is not
- * changed. -ENOENT, -EINVAL with d filled: no such suite, a malformed file.
+ * Judges the stored suites of run that suite_yaml names (its own name, or the run's only suite;
+ * every case of a matrix) by the criteria of suite_yaml as environment env (NULL: the run's)
+ * completes them. They are added to into->suites, each with the verdict and its series loaded. The
+ * run is not changed. -ENOENT, -EINVAL with d filled: no such suite, a malformed file.
  */
 int mp_suite_rejudge(const struct mp_run *run, const char *suite_yaml, const char *env,
-		     struct mp_suite_result *ret_s, struct mp_diag *d);
+		     struct mp_run *into, struct mp_diag *d);
 /* Verdict and exit code of a run from its suites alone. */
 void mp_run_conclude(struct mp_run *run);

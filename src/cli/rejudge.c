@@ -51,7 +51,7 @@ static char *copy(const char *s, bool *failed)
 }
 
 /* A run of the same identity whose files go to dir. */
-static int begin(const struct mp_run *from, const char *dir, size_t n, struct mp_run *run)
+static int begin(const struct mp_run *from, const char *dir, struct mp_run *run)
 {
 	bool failed = false;
 
@@ -66,8 +66,7 @@ static int begin(const struct mp_run *from, const char *dir, size_t n, struct mp
 	run->started_s = from->started_s;
 	run->duration_s = from->duration_s;
 	run->hold_cap_s = from->hold_cap_s;
-	run->suites = calloc(n, sizeof(*run->suites));
-	return failed || !run->note || !run->suites ? -ENOMEM : 0;
+	return failed || !run->note ? -ENOMEM : 0;
 }
 
 static int write_files(const struct mp_run *run)
@@ -93,20 +92,21 @@ static int rejudge(const struct mp_run *stored, char **files, size_t n, const ch
 
 	if (r < 0)
 		return mp_error_r(r, "'%s' cannot be created", dir), MP_EXIT_INFRA;
-	r = begin(stored, dir, n, &run);
+	r = begin(stored, dir, &run);
 	if (r < 0)
 		return mp_error_r(r, "cannot judge again"), MP_EXIT_INFRA;
 	for (size_t i = 0; i < n; i++) {
-		r = mp_suite_rejudge(stored, files[i], env, &run.suites[run.n_suites], &d);
+		r = mp_suite_rejudge(stored, files[i], env, &run, &d);
 		if (r < 0) {
 			complain(&d, r);
 			return MP_EXIT_INFRA;
 		}
-		if (run.suites[run.n_suites].bzt_code == 3)
-			mp_info("%s: its load was stopped early by the criteria of then",
-				run.suites[run.n_suites].name);
-		run.n_suites++;
 	}
+	for (size_t i = 0; i < run.n_suites; i++)
+		if (run.suites[i].bzt_code == 3)
+			mp_info("%s: criteria of then failed it, and may have stopped its load "
+				"early",
+				run.suites[i].name);
 	mp_run_conclude(&run);
 	if (write_files(&run) < 0)
 		return MP_EXIT_INFRA;

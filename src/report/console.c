@@ -175,11 +175,16 @@ void mp_console_wrapped(const char *lead, const char *s, FILE *out)
 
 static void put_faults(const struct mp_suite_result *s, FILE *out)
 {
+	bool any = false;
+
 	if (s->verdict != MP_FAILED && s->verdict != MP_ERROR)
 		return;
 	fputs("\n", out);
 	mp_console_wrapped("", s->name, out);
-	if (s->reason)
+	/* why a suite failed is what its cases say */
+	for (size_t i = 0; i < s->n_cases; i++)
+		any |= s->cases[i].verdict >= MP_FAILED;
+	if (s->reason && (s->verdict == MP_ERROR || !any))
 		mp_console_wrapped("  ", s->reason, out);
 	for (size_t i = 0; i < s->n_cases; i++) {
 		const struct mp_case *c = &s->cases[i];

@@ -158,6 +158,9 @@ static void set_remark(struct mp_runner *u, const struct mp_suite_result *res,
 		       const struct mp_evidence_files *e)
 {
 	double failed = e->load.failed, samples = e->load.samples;
+	const struct mp_case *skipped = NULL;
+	_cleanup_buf_ struct mp_buf b = {0};
+	size_t met = 0;
 
 	/* engines other than JMeter leave their totals alone */
 	for (size_t i = 0; !e->load.n && i < e->n_labels; i++)
@@ -165,15 +168,24 @@ static void set_remark(struct mp_runner *u, const struct mp_suite_result *res,
 			failed = e->labels[i].failed;
 			samples = e->labels[i].samples;
 		}
-	if (res->verdict != MP_PASSED && res->verdict != MP_SKIPPED)
+	if ((res->verdict != MP_PASSED && res->verdict != MP_SKIPPED) ||
+	    (res->verdict == MP_SKIPPED && failed <= 0))
 		return;
+	for (size_t i = 0; i < res->n_cases; i++) {
+		met += res->cases[i].verdict == MP_PASSED;
+		if (res->cases[i].verdict == MP_SKIPPED && !skipped)
+			skipped = &res->cases[i];
+	}
+	mp_buf_printf(&b, "%zu %s met", met, met == 1 ? "criterion" : "criteria");
+	if (skipped)
+		mp_buf_printf(&b, ", %zu skipped (%s)", res->n_cases - met,
+			      skipped->message ? skipped->message : skipped->name);
 	if (failed > 0)
-		u->remark = mp_asprintf("%zu criteria met; %.0f of %.0f requests failed, which no "
-					"criterion forbids",
-					res->n_cases, failed, samples);
-	else if (res->verdict == MP_PASSED)
-		u->remark = mp_asprintf("%zu %s met, %.0f requests", res->n_cases,
-					res->n_cases == 1 ? "criterion" : "criteria", samples);
+		mp_buf_printf(&b, "; %.0f of %.0f requests failed, which no criterion forbids",
+			      failed, samples);
+	else
+		mp_buf_printf(&b, ", %.0f requests", samples);
+	u->remark = b.failed ? NULL : TAKE_PTR(b.s);
 }
 
 /* Requests and samples carry the wall clock's times: where it was set meanwhile they do not fit

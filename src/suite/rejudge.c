@@ -16,12 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct mp_suite_result *find_stored(const struct mp_run *run, const char *name)
+/* A file may have been renamed since: where there is one of each, it is meant. */
+static const struct mp_suite_result *find_stored(const struct mp_run *run, const char *name,
+						 bool only)
 {
 	for (size_t i = 0; i < run->n_suites; i++)
 		if (!strcmp(run->suites[i].name, name))
 			return &run->suites[i];
-	return run->n_suites == 1 ? &run->suites[0] : NULL;
+	return only && run->n_suites == 1 ? &run->suites[0] : NULL;
 }
 
 static char *copy(const char *s, int *r)
@@ -84,8 +86,33 @@ static int judge(const struct mp_suite *suite, const struct mp_run *run, struct 
 	return r ? r : mp_eval_suite(plan, &e, s);
 }
 
+static int rejudge_one(const struct mp_run *run, const struct mp_suite *suite, bool only,
+		       struct mp_suite_result *ret_s, struct mp_diag *d)
+{
+	_cleanup_(mp_suite_result_done) struct mp_suite_result s = {0};
+	const struct mp_suite_result *stored = find_stored(run, suite->name, only);
+	struct mp_diag later = {0};
+	int r;
+
+	if (!stored || !stored->dir)
+		return mp_diag_set(d, -ENOENT, NULL, 0, 0, "the run '%s' has no suite '%s'",
+				   run->dir, suite->name);
+	r = begin(stored, suite->path, &s);
+	if (!r)
+		r = judge(suite, run, &s, d);
+	if (r < 0 && *d->msg)
+		return r;
+	if (r < 0)
+		return mp_diag_set(d, r, suite->path, 0, 0, "%s", strerror(-r));
+	/* for the page; what of it cannot be read was said when the evidence was collected */
+	(void)mp_results_load_series(&s, &later);
+	*ret_s = s;
+	s = (struct mp_suite_result){0};
+	return 0;
+}
+
 int mp_suite_rejudge(const struct mp_run *run, const char *suite_yaml, const char *env,
-		     struct mp_suite_result *ret_s, struct mp_diag *d)
+		     struct mp_run *into, struct mp_diag *d)
 {
 	const struct mp_run_opts o = {
 		.test_dir = suite_yaml,
@@ -95,9 +122,7 @@ int mp_suite_rejudge(const struct mp_run *run, const char *suite_yaml, const cha
 				       : "",
 	};
 	_cleanup_(mp_suites_done) struct mp_suite_list list = {0};
-	_cleanup_(mp_suite_result_done) struct mp_suite_result s = {0};
-	const struct mp_suite_result *stored;
-	struct mp_diag later = {0};
+	struct mp_suite_result *grown;
 	int r;
 
 	if (!mp_is_file(suite_yaml))
@@ -105,29 +130,22 @@ int mp_suite_rejudge(const struct mp_run *run, const char *suite_yaml, const cha
 	r = mp_suites_find(&o, &list, d);
 	if (r < 0)
 		return r;
-	if (list.n != 1)
-		return mp_diag_set(d, -EINVAL, NULL, 0, 0, "'%s' holds %zu suites, not one",
-				   suite_yaml, list.n);
-	if (list.v[0].bad) {
-		*d = list.v[0].diag;
-		return -EINVAL;
+	if (!list.n)
+		return mp_diag_set(d, -EINVAL, NULL, 0, 0, "'%s' holds no suite", suite_yaml);
+	for (size_t i = 0; i < list.n; i++)
+		if (list.v[i].bad) {
+			*d = list.v[i].diag;
+			return -EINVAL;
+		}
+	grown = reallocarray(into->suites, into->n_suites + list.n, sizeof(*grown));
+	if (!grown)
+		return mp_diag_set(d, -ENOMEM, suite_yaml, 0, 0, "out of memory");
+	into->suites = grown;
+	for (size_t i = 0; i < list.n && !r; i++) {
+		r = rejudge_one(run, &list.v[i], list.n == 1, &grown[into->n_suites], d);
+		into->n_suites += !r;
 	}
-	stored = find_stored(run, list.v[0].name);
-	if (!stored || !stored->dir)
-		return mp_diag_set(d, -ENOENT, NULL, 0, 0, "the run '%s' has no suite '%s'",
-				   run->dir, list.v[0].name);
-	r = begin(stored, suite_yaml, &s);
-	if (!r)
-		r = judge(&list.v[0], run, &s, d);
-	if (r < 0 && *d->msg)
-		return r;
-	if (r < 0)
-		return mp_diag_set(d, r, suite_yaml, 0, 0, "%s", strerror(-r));
-	/* for the page; what of it cannot be read was said when the evidence was collected */
-	(void)mp_results_load_series(&s, &later);
-	*ret_s = s;
-	s = (struct mp_suite_result){0};
-	return 0;
+	return r;
 }
 
 void mp_run_conclude(struct mp_run *run)

@@ -35,21 +35,17 @@ static json_t *changed_rows(const struct mp_tally *t)
 
 	for (size_t i = 0; t && i < t->n; i++) {
 		const struct mp_tally_row *r = &t->v[i];
-		json_t *counts = json_object();
-		int kinds = 0;
+		json_t *counts;
 
-		for (int v = 0; v < _MP_VERDICT_MAX; v++) {
-			if (!r->count[v])
-				continue;
-			kinds++;
-			(void)json_object_set_new(counts, mp_verdict_name(v),
-						  json_integer((json_int_t)r->count[v]));
-		}
-		if (kinds > 1)
-			(void)json_array_append_new(list,
-						    json_pack("{s:s, s:s?, s:O}", "suite", r->suite,
-							      "case", r->name, "verdicts", counts));
-		json_decref(counts);
+		if (!mp_tally_row_changed(r))
+			continue;
+		counts = json_object();
+		for (int v = 0; v < _MP_VERDICT_MAX; v++)
+			if (r->count[v])
+				(void)json_object_set_new(counts, mp_verdict_name(v),
+							  json_integer((json_int_t)r->count[v]));
+		(void)json_array_append_new(list, json_pack("{s:s, s:s?, s:o}", "suite", r->suite,
+							    "case", r->name, "verdicts", counts));
 	}
 	return list;
 }

@@ -51,12 +51,13 @@ int mp_tally_add(struct mp_tally *t, const struct mp_run *r)
 	return 0;
 }
 
-static bool has_changed(const struct mp_tally_row *r)
+bool mp_tally_row_changed(const struct mp_tally_row *r)
 {
 	size_t kinds = 0;
 
+	/* skipped is none: the first of several runs has no baseline yet */
 	for (int v = 0; v < _MP_VERDICT_MAX; v++)
-		kinds += r->count[v] > 0;
+		kinds += v != MP_SKIPPED && r->count[v] > 0;
 	return kinds > 1;
 }
 
@@ -65,7 +66,7 @@ size_t mp_tally_changed(const struct mp_tally *t)
 	size_t n = 0;
 
 	for (size_t i = 0; i < t->n; i++)
-		n += has_changed(&t->v[i]);
+		n += mp_tally_row_changed(&t->v[i]);
 	return n;
 }
 
@@ -85,7 +86,7 @@ void mp_tally_print(const struct mp_tally *t, FILE *out)
 	for (size_t i = 0; i < t->n; i++) {
 		const struct mp_tally_row *r = &t->v[i];
 
-		if (!has_changed(r))
+		if (!mp_tally_row_changed(r))
 			continue;
 		fprintf(out, "  %s%s%s:", r->suite, r->name ? ": " : "", r->name ? r->name : "");
 		for (int v = 0; v < _MP_VERDICT_MAX; v++)

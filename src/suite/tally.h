@@ -4,6 +4,7 @@
 
 #include <mmsperf/results.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 
 struct mp_tally_row {
@@ -19,6 +20,7 @@ struct mp_tally {
 int mp_tally_add(struct mp_tally *t, const struct mp_run *r);
 /* "5 runs, 12 suites, 40 cases: none changed its verdict", or which did. */
 void mp_tally_print(const struct mp_tally *t, FILE *out);
-/* Rows that had more than one verdict. */
+/* Whether it had more than one verdict; being skipped is none. */
+bool mp_tally_row_changed(const struct mp_tally_row *r);
 size_t mp_tally_changed(const struct mp_tally *t);
 void mp_tally_done(struct mp_tally *t);

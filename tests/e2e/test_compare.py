@@ -331,6 +331,24 @@ class Rejudge(Case):
         self.expect(2, "at least one suite", got=self.call("rejudge", "vm__aaaaaaa__1"))
         self.expect(1, got=self.call("rejudge", "nope", self.dir / "inference.yaml"))
 
+    def test_every_case_of_a_matrix(self):
+        stored = json.loads((self.run / "run.json").read_text())
+        for workers in 1, 2:
+            name = f"m[workers={workers}]"
+            shutil.copytree(self.run / "inference", self.run / name)
+            stored["suites"].append(dict(stored["suites"][0], name=name, dir=name))
+        (self.run / "run.json").write_text(json.dumps(stored))
+        self.before["run.json"] = (self.run / "run.json").read_bytes()
+        suite = self.dir / "m.yaml"
+        text = ("model: digits\nload: {concurrency: 1, duration: 8s, requests: {Inference: GET /ping}}\n"
+                "expect: ['max of Inference < 23ms']\nmatrix: {workers: [1, 2]}\n")
+        suite.write_text(text)
+        self.expect(3, "m[workers=1]", "m[workers=2]", "2 suites, 2 failed", got=self.call("rejudge", "vm__aaaaaaa__1", suite))
+        suite.write_text(text.replace("23ms", "2s"))
+        self.expect(0, "2 suites, 2 passed", got=self.call("rejudge", "vm__aaaaaaa__1", suite))
+        suite.write_text(text.replace("[1, 2]", "[1, 3]"))
+        self.expect(1, "has no suite 'm[workers=3]'", got=self.call("rejudge", "vm__aaaaaaa__1", suite))
+
     def test_other_folder(self):
         self.expect(0, got=self.rejudge("p90>1s", args=("-o", "elsewhere", "-q")))
         self.assertEqual(self.stdout, "")

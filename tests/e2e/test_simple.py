@@ -170,6 +170,7 @@ class Real(Case):
         self.suite("a", text)
         self.expect(self.run_suites(), 0)
         self.assertEqual(self.cases("a")["throughput within 90% of baseline"], "skipped")
+        self.assertIn("1 criterion met, 1 skipped (no baseline: no earlier run of this suite passed in this environment)", self.stderr)
         self.suite("a", text + "- avg <= baseline\n- samples >= baseline\n- throughput >= baseline\n- p50 > baseline\n"
                                "- p50 <= baseline\n")
         self.expect(self.run_suites(), 3)

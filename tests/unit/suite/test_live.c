@@ -121,13 +121,16 @@ static void test_tally(void **state)
 	assert_int_equal(mp_tally_add(&t, &r), 0);
 	assert_int_equal(mp_tally_add(&t, &r), 0);
 	assert_int_equal(mp_tally_changed(&t), 0);
+	r = run_of(MP_SKIPPED, MP_SKIPPED, &c, &s); /* say, without a baseline */
+	assert_int_equal(mp_tally_add(&t, &r), 0);
+	assert_int_equal(mp_tally_changed(&t), 0);
 	r = run_of(MP_FAILED, MP_FAILED, &c, &s);
 	assert_int_equal(mp_tally_add(&t, &r), 0);
 	assert_int_equal(mp_tally_changed(&t), 2);
 	mp_tally_print(&t, f);
 	(void)fclose(f);
-	assert_non_null(strstr(text, "3 runs, 1 suite, 1 case: 2 changed their verdict"));
-	assert_non_null(strstr(text, "a: p90: 2 passed 1 failed"));
+	assert_non_null(strstr(text, "4 runs, 1 suite, 1 case: 2 changed their verdict"));
+	assert_non_null(strstr(text, "a: p90: 2 passed 1 skipped 1 failed"));
 	mp_tally_done(&t);
 }
 
