@@ -457,6 +457,9 @@ static int parse_reference(const struct cursor *c, struct mp_expect *e, const ch
 			   e->subject);
 	if (e->kind != MP_EXPECT_LOAD && e->unit != MP_IN_PERCENT)
 		return bad(c, from, "'%s' is not measured in percent", e->subject);
+	if (e->kind == MP_EXPECT_LOAD && e->value > 100)
+		return bad(c, from, "'%s' is a share of the requests: it is never above 100%%",
+			   e->subject);
 	if (e->kind == MP_EXPECT_LOAD)
 		e->unit = MP_IN_PERCENT;
 	else

@@ -489,6 +489,8 @@ int mp_plan_new(const struct mp_suite *s, struct mp_plan **ret_plan, struct mp_d
 	if (!r)
 		r = mp_plan_check(s, p, d);
 	if (!r)
+		r = mp_plan_check_shape(p, d);
+	if (!r)
 		r = plan_services(p, d);
 	if (!r)
 		r = plan_address(p, d);

@@ -55,6 +55,8 @@ int mp_plan_include(const struct mp_suite *s, struct mp_plan *p, struct mp_diag 
 int mp_plan_check_keys(const struct mp_suite *s, struct mp_diag *d);
 int mp_plan_check(const struct mp_suite *s, const struct mp_plan *p, struct mp_diag *d);
 int mp_plan_check_criterion(const struct mp_yaml *y, struct mp_diag *d);
+/* plan_shape.c: values of another kind than bzt needs. */
+int mp_plan_check_shape(const struct mp_plan *p, struct mp_diag *d);
 /* What environment and global config define alone: for mp_plan_expand() before there is a plan. */
 int mp_plan_vars(const struct mp_suite *s, struct mp_plan **ret_vars, struct mp_diag *d);
 void mp_plan_free(struct mp_plan *p);

@@ -336,6 +336,27 @@ static int read_expects(struct mp_rd *rd, const struct mp_yaml *root, struct mp_
 	return r;
 }
 
+/* What would hold whatever is measured says nothing. (--quick may do that to it: it shortens the
+ * load, and leaves what people wrote as it is.) */
+static int check_windows(const struct mp_simple *m, struct mp_diag *d)
+{
+	double load_s = m->load.ramp_s + m->load.duration_s;
+	char window[32], load[32];
+
+	for (size_t i = 0; i < m->n_expects; i++) {
+		const struct mp_expect *e = &m->expects[i];
+
+		if (e->window_s > load_s && m->load.duration_s > 0)
+			return mp_diag_set(
+				d, -EINVAL, e->file, e->line, e->col,
+				"'%.100s' can never fail: the load lasts %s, and only a breach of "
+				"more than %s fails it",
+				e->text, mp_format_elapsed(load, sizeof(load), load_s),
+				mp_format_elapsed(window, sizeof(window), e->window_s));
+	}
+	return 0;
+}
+
 int mp_simple_parse(const struct mp_suite *s, double hold_cap_s, struct mp_simple **ret_simple,
 		    struct mp_diag *d)
 {
@@ -374,6 +395,8 @@ int mp_simple_parse(const struct mp_suite *s, double hold_cap_s, struct mp_simpl
 		r = read_monitors(&rd, mp_yaml_get(s->doc, "monitor"), m);
 	if (!r)
 		r = read_expects(&rd, s->doc, m);
+	if (!r)
+		r = check_windows(m, d);
 	if (r < 0)
 		return r;
 	if (hold_cap_s > 0 && m->load.duration_s > hold_cap_s)
