@@ -19,6 +19,7 @@ import xml.etree.ElementTree as ET
 import browser
 import e2e
 import s3
+import test_page
 
 FAKE = pathlib.Path(__file__).resolve().parent / "fake"
 T0 = 1795500000
@@ -397,6 +398,40 @@ class HistoryInABrowser(Case):
                         p.frame()
                         self.assertEqual(p.js("document.querySelectorAll('img, i:not([class]):not(.strip i), main b:not(.legend b)').length"), 0)
                         self.check_quiet(p, page)
+
+    def test_axe_finds_nothing_serious(self):
+        if not test_page.AXE.is_file():
+            if test_page.WHOLE:
+                self.fail("build/axe is missing: tools/setup/axe.sh fetches it")
+            self.skipTest("build/axe is missing (tools/setup/axe.sh fetches it)")
+        self.store()
+        self.call("report", "--history", 20, self.out)
+        with window(self) as b:
+            for look in ({}, {"dark": True}, {"width": 400}):
+                with self.subTest(**look), b.open((self.out / "history.html").as_uri(), **look) as p:
+                    p.js("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+                    p.frame()
+                    p.js(test_page.AXE.read_text() + "; 0")
+                    self.assertEqual(json.loads(p.js(test_page.FOUND)), [])
+
+    def test_mouse_pins_zooms_and_paper_has_everything(self):
+        self.store()
+        self.call("report", "-q", max(self.out.glob("vm__*")))
+        self.call("report", "--history", 20, self.out)
+        if not (e2e.BUILD / "uplot" / "uPlot.iife.min.js").exists():
+            self.skipTest("built without uPlot: tables only")
+        with window(self) as b, b.open((self.out / "history.html").as_uri()) as p:
+            x, y, width, height = p.box(".u-over")
+            p.click(x + width - 4, y + height / 2)
+            p.mouse("mouseMoved", 1, 1)
+            p.frame()
+            self.assertIn("0000005", p.js("document.querySelector('.readout .when').textContent"))
+            p.drag(x + width * .3, x + width * .7, y + height / 2)
+            self.assertFalse(p.js("document.querySelector('.readout button').hidden"))
+            p.js("document.querySelector('.readout button').click()")
+            self.assertTrue(p.js("document.querySelector('.readout button').hidden"))
+            self.assertGreater(len(p.send("Page.printToPDF")["data"]), 20000)
+            self.assertEqual(p.console, [])
 
     def test_without_scripts_the_tables_are_there(self):
         self.store()

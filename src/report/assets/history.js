@@ -87,7 +87,7 @@
 		key2() {
 			const states = new Set(this.group.runs.map((_, i) => this.state(i)));
 			const words = { passed: "● run passed", own: "✗ this suite failed", other: "○ another suite of the run failed", none: "○ not judged" };
-			const p = $("p", { className: "marks" });
+			const p = $("p", { className: "trend-marks" });
 			for (const s of ["passed", "own", "other", "none"]) if (states.has(s)) p.append($("span", { className: "mark-" + s, textContent: words[s] }));
 			p.append($("span", { textContent: "┄ median of passing runs" }));
 			return p;
@@ -217,11 +217,14 @@
 
 		resize() {
 			const width = this.figure.clientWidth;
-			if (width && width !== this.u.width) this.u.setSize({ width, height: this.height() });
+			if (!width || width === this.u.width) return;
+			if (this.narrow() !== this.short) this.rebuild(); /* another margin */
+			else this.u.setSize({ width, height: this.height() });
 		}
 
 		rebuild() {
 			if (this.u) this.u.destroy();
+			this.short = this.narrow();
 			this.u = new uPlot(this.options(), this.data, this.frame);
 			const [min, max] = this.owner.range;
 			this.u.setScale("x", { min, max });
@@ -245,7 +248,7 @@
 			const axis = css("--axis"), grid = css("--grid"), { owner } = this;
 			const font = "12px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 			return {
-				width: this.figure.clientWidth || 600, height: this.height(), legend: { show: false }, pxAlign: 0, padding: [12, this.narrow() ? 58 : 98, 0, 0],
+				width: this.figure.clientWidth || 600, height: this.height(), legend: { show: false }, pxAlign: 0, padding: [12, this.short ? 58 : 98, 0, 0],
 				series: [{}, ...this.chart.series.map((s, i) => ({
 					label: s.label, stroke: this.stroke(s), width: s.dash ? 1 : 1.4, dash: s.dash, show: this.shown[i], spanGaps: true, points: { show: false },
 				}))],
@@ -338,7 +341,7 @@
 			for (const [s, y] of words.sort((a, b) => b[1] - a[1])) {
 				last = Math.max(bbox.top + 6 * dpr, Math.min(y, last - 13 * dpr));
 				ctx.fillStyle = this.stroke(s);
-				ctx.fillText((this.narrow() ? "" : "median ") + Format.value(s.m, this.unit), bbox.left + bbox.width + 6 * dpr, last);
+				ctx.fillText((this.short ? "" : "median ") + Format.value(s.m, this.unit), bbox.left + bbox.width + 6 * dpr, last);
 			}
 			ctx.restore();
 		}
