@@ -188,8 +188,14 @@ size_t mp_members_exec_pids(struct mp_source *s, pid_t *pids, size_t max)
 	return b->n_notices;
 }
 
+/*
+ * The notice has been taken: the next newcomer sends another one. One that came while a reading
+ * freed slots finds the table less than half full here, no reading follows, and without this none
+ * would ever be announced again.
+ */
 bool mp_members_urgent(struct mp_source *s)
 {
+	__atomic_store_n(&mp_bpf_of(s)->skel->bss->mp_urgent, 0, __ATOMIC_SEQ_CST);
 	return LOAD_ONCE(mp_bpf_of(s)->skel->bss->mp_in_use) > MP_MAX_SLOTS / 2;
 }
 

@@ -2,9 +2,11 @@
 """make bench: what our agent costs, beside its rivals. Prints every figure with the bar it is held to; the same in build/bench.json.
 
 Parts: server    a sample over the real model server beside psutil, and the time until the agent is ready
+       load      own cost while the real server answers requests, and the workers' CPU per 1,000 requests with and without
        trees     a sample over synthetic trees of three sizes beside all rivals
        crowd     the same sample with 50 and with 1,000 processes outside the tree
        hooks     what a thread's and a process's life costs the watched and strangers
+       storm     forks as fast as they go beside 2,000 threads: what is lost, what grows
        resolution  cpu_percent against the load's own clock, at 1 s and 10 ms
        report    the page of 1,000,000 requests and 4 h of metrics beside JMeter's own, in Chromium, and against numpy
        store     10,000 runs: their index made, `runs` and `compare` asked, beside reading the folders
@@ -24,6 +26,8 @@ import cost
 import report_bench
 import resolution
 import server
+import storm
+import underload
 import store_bench
 from harness import AGENT, BUILD, ROOT, Agent, BenchError, Child, Tree, kernel_can_count
 from stats import median
@@ -33,7 +37,7 @@ SIZES = [  # processes, threads, fds, background; bars: x floor, part of the rea
     ((16, 8, 128, 200), 2.0, 1 / 2, 400, 4),
     ((64, 16, 256, 1000), 3.5, 1 / 4, 1200, 20),
 ]
-PARTS = ["server", "trees", "crowd", "hooks", "resolution", "report", "store"]
+PARTS = ["server", "load", "trees", "crowd", "hooks", "storm", "resolution", "report", "store"]
 begin = time.monotonic()
 
 
@@ -93,6 +97,33 @@ def part_server(args, bars, data):
                 times.append(agent.ready_s * 1000)
         data["ready_ms"] = times
         bars.add(f"agent ready, slowest of {starts} starts (median {median(times):.0f})", max(times), "<=", 300, "ms")
+
+
+def part_load(args, bars, data):
+    pairs, slice_s, seconds = (6, 1, 5) if args.quick else (max(args.pairs, 40), 2, 20)
+    with server.model_server(args.workers) as frontend:
+        say(f"the real server under {underload.RATE} requests/s: own cost in windows of {seconds} s, then {pairs} pairs of {slice_s} s slices")
+        result = data["load"] = underload.run(frontend, seconds, pairs, slice_s, say)
+    for name, bar in ("basic at 1 s", 0.1), ("every group at 1 s", 1), ("basic at 10 ms", 1.5):
+        r = result.get(name)
+        if r:
+            print(f"    {name}: agent {r['agent_pct']:.3f} %, hooks {r['hooks_pct']:.4f} % of the tree's {r['tree_cpu_s']:.1f} s; "
+                  f"{r['requests']} requests; " + ", ".join(f"{n} {h['runs']}" for n, h in r["hooks"].items()))
+        bars.add(f"under load, {name}: own CPU and hooks / the tree's CPU", r and r["agent_pct"] + r["hooks_pct"], "<=", bar, "%")
+    r = result["per_request"]
+    print(f"    workers' CPU per 1,000 requests with / without: {r['ratio']:.4f} [{r['low']:.4f}, {r['high']:.4f}]")
+    # No bar of its own: what cannot be told from 1 is what is claimed.
+    bars.add("under load: workers' CPU with / without the collector, low end of 95 %", r["low"], "<=", 1, "x")
+
+
+def part_storm(args, bars, data):
+    seconds = 3 if args.quick else 30
+    say(f"forks as fast as they go for {seconds} s, beside {storm.THREADS} threads")
+    r = data["storm"] = storm.run(seconds)
+    print(f"    {r['forks']:,} forks, {r['counted']:,.0f} exits counted, {r['drops']:.0f} drops, {r['threads']:.0f} threads")
+    bars.add("storm: forks a second", r["forks_per_s"], ">=", 5000, "")
+    bars.add("storm: exits neither counted nor among the drops", r["forks"] - r["counted"] - r["drops"], "<=", 0, "")
+    bars.add("storm: growth of the collector's memory", (r["rss_after"] - r["rss_before"]) / 1e6, "<=", 0.5, "MB")
 
 
 def part_trees(args, bars, data):

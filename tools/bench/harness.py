@@ -51,14 +51,14 @@ def tree_cpu_ns(pid):
 class Child(contextlib.AbstractContextManager):
     """A process that is ended, reaped and named in errors; its stderr goes to build/bench/logs/NAME.log."""
 
-    def __init__(self, name, argv, env=None, pipes=True, stdout=None, group=False):
+    def __init__(self, name, argv, env=None, pipes=True, stdout=None, group=False, stdin=subprocess.DEVNULL):
         logs = BUILD / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         self.name, self.log = name, logs / f"{name}.log"
         with open(self.log, "wb") as err:
             self.proc = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "TERM", "--", *map(str, argv)], stderr=err, cwd=ROOT, env={**os.environ, **(env or {})},
-                stdin=subprocess.PIPE if pipes else subprocess.DEVNULL, start_new_session=group,
+                stdin=subprocess.PIPE if pipes else stdin, start_new_session=group,
                 stdout=subprocess.PIPE if pipes else (stdout or subprocess.DEVNULL), text=True)
         self.pid, self.group = self.proc.pid, group
 
