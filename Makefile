@@ -53,7 +53,7 @@ BPFTEST := $(sort $(patsubst tests/bpf/%.c,$(B)/bpftest/%,$(wildcard tests/bpf/t
 -include src/report/assets.mk
 
 # --- targets -----------------------------------------------------------------
-.PHONY: all help deps setup demo test test-unit test-san test-bpf test-kernels test-e2e bench format format-check \
+.PHONY: all help deps setup demo test test-unit test-san test-bpf test-kernels check-arm64 test-e2e bench format format-check \
 	install uninstall clean distclean
 
 all: $(B)/mmsperf-bpf ## build build/mmsperf-bpf (the default)
@@ -83,6 +83,9 @@ test-bpf: $(BPFTEST) ## BPF tests (root)
 
 test-kernels: all $(BPFTEST) ## BPF tests under every kernel to be had, in virtual machines (root, downloads them)
 	$(Q)tools/test_kernels.py
+
+check-arm64: ## compile and link everything for arm64 (root, downloads Debian's arm64 packages)
+	$(Q)tools/check-arm64.sh
 
 test-e2e: all ## end-to-end tests with the real bzt, JMeter and model server
 	$(Q)tests/run.sh e2e

@@ -293,7 +293,7 @@ static int make_scope(const struct mp_simple *m, struct mp_expect_scope *s, cons
 
 static int read_expects(struct mp_rd *rd, const struct mp_yaml *root, struct mp_simple *m)
 {
-	const struct mp_yaml *y = mp_yaml_get(root, "expect"), *const * v;
+	const struct mp_yaml *y = mp_yaml_get(root, "expect"), *const *v = NULL;
 	_cleanup_free_ const char **names = NULL;
 	struct mp_expect_scope scope;
 	size_t n = 0;
