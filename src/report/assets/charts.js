@@ -127,12 +127,14 @@ function plan(suite) {
 	addIfAny("Machine: tasks waited", "%", [col("system_pressure_cpu_percent", "for a CPU", 1), col("system_pressure_io_percent", "for storage", 2),
 		col("system_pressure_memory_percent", "for memory", 4)]);
 	addIfAny("Waiting for a CPU", "ms/s", byRole("runq_wait_seconds"));
+	addIfAny("Single waits for a CPU", "s", [["p50", 1], ["p90", 2], ["p99", 4], ["max", 8]].map(([p, c]) => (
+		col(p + "_all_runq_latency_seconds", p, c))));
 	addIfAny("Held back by the CPU limit", "ms/s", [col("cgroup_cpu_throttled_seconds", "stood still", "bad")]);
 	addIfAny("JVM standing still", "ms/s", [col("jvm_gc_seconds", "garbage collection", 4), col("jvm_safepoint_seconds", "all stops", 5)]);
 	addIfAny("Java heap", "bytes", [col("jvm_heap_used", "used", 1), col("jvm_heap_capacity", "taken", 8)]);
 	addIfAny("Workers that ended", "", [col("worker_exits", "all", 2, { step: true }), col("worker_crashes", "by a signal or an error", "bad", { step: true }),
 		col("worker_restarts", "restarted", 6, { step: true })]);
-	addIfAny("Killed for lack of memory", "", [col("cgroup_oom_kills", "processes", "bad", { step: true })]);
+	addIfAny("Killed for lack of memory", "", [col("cgroup_oom_kills", "in the control group", "bad", { step: true }), ...byRole("oom_kills")]);
 	addIfAny("Swapped out", "bytes", byRole("memory_swap"));
 	addIfAny("Machine: network", "bytes/s", [col("system_network_recv_bytes", "received", 1), col("system_network_sent_bytes", "sent", 6)]);
 	addIfAny("Answers by the server's log", "/s", [col("server_requests_2xx", "2xx", 3), col("server_requests_4xx", "4xx", 2), col("server_requests_5xx", "5xx", "bad")]);
