@@ -25,7 +25,7 @@ static const struct command commands[] = {
 	 "list the metrics: name, unit, meaning, source, does it work here"},
 	{"doctor", mp_cmd_doctor, "check what this machine can do, and what to do about the rest"},
 	{"report", mp_cmd_report,
-	 "write the pages of a stored run, or of any folder bzt left, again"},
+	 "write pages again, a history of runs, Markdown for a pull request, a chart as SVG"},
 	{"runs", mp_cmd_runs, "list, find, tag, delete, upload and fetch stored runs"},
 	{"compare", mp_cmd_compare, "compare stored runs, or sets of them, metric by metric"},
 	{"rejudge", mp_cmd_rejudge, "apply changed criteria to a stored run, without running it"},

@@ -325,6 +325,21 @@ class GithubAfterARun(Case):
         self.assertEqual(self.run_suite("--no-github", memory=41, code=3, GITHUB_ACTIONS="true"), [])
         self.assertEqual(len(self.run_suite("--github", "-q", memory=41, code=3)), 1)
 
+    def test_lines_of_malformed_and_simple_suites(self):
+        self.run_suite(memory=39, code=0)
+        suites = self.dir / "a b,c" / "suites"
+        (suites / "a.yaml").write_text("execution:\n- {hold-for: 1s, scenario: x}\nreporting:\n- module: passfail\n  criteria:\n  - p90>>1s\n")
+        self.call("--suite", suites, "--artifacts-dir", self.out, "-e", "ci", "--github", code=1, limit=90)
+        self.assertIn("suites/a.yaml,line=6,title=a::", self.stdout)
+        # an expectation is found where it is written, not where it is in the Taurus YAML made of it
+        (suites / "a.yaml").write_text("setup: []\ncleanup: []\nload:\n  concurrency: 1\n  duration: 1s\n  requests:\n    Ping: {path: GET /ping}\n"
+                                       "expect:\n- p99 of Ping < 250ms\n- samples > 100000\n- sum_workers_memory_rss < 1 for 1s\n")
+        self.call("--suite", suites, "--artifacts-dir", self.out, "-e", "ci", "--no-monit", code=1, limit=90,
+                  env=dict(os.environ, PATH=f"{self.dir / 'bin'}:{os.environ['PATH']}"))  # the fake bzt cannot run it
+        run = json.loads((self.out / "latest" / "run.json").read_text())
+        self.assertEqual({c["name"]: c.get("line") for c in run["suites"][0]["cases"]},
+                         {"p99 of Ping < 250ms": 9, "samples > 100000": 10, "sum_workers_memory_rss < 1 for 1s": 11})
+
 
 @contextlib.contextmanager
 def window(case):
