@@ -43,6 +43,7 @@ static __always_inline int mp_on_newtask(struct task_struct *task, __u64 clone_f
 		return 0;
 	if (clone_flags & MP_CLONE_THREAD) {
 		__sync_fetch_and_add(&ps->threads_created, 1);
+		mp_peak(ps, task->signal->nr_threads);
 		return 0;
 	}
 	slot = mp_pid_slot(task->tgid);
@@ -106,7 +107,7 @@ static __always_inline int mp_on_exec(struct task_struct *task, pid_t old_pid, c
 	cmd->len = 0;
 	mp_cmd_read(cmd, task);
 	*(volatile __u32 *)&cmd->execs = s->execs + 1;
-	s->flags &= ~(__u32)(MP_REC_FORKED | MP_REC_VFORK);
+	s->flags &= (__u16) ~(MP_REC_FORKED | MP_REC_VFORK);
 	*(volatile __u32 *)&s->execs = s->execs + 1;
 	return 0;
 }

@@ -105,6 +105,15 @@ static __always_inline bool mp_is_of_slot(struct task_struct *task, struct mp_sl
 	return BPF_CORE_READ(task, group_leader, start_boottime) == s->start_ns;
 }
 
+/* Two threads that are made at once may overwrite each other's peak by one that is lower by one. */
+static __always_inline void mp_peak(struct mp_slot *s, __u32 threads)
+{
+	if (threads > 0xffff)
+		threads = 0xffff;
+	if (s->threads_peak < threads)
+		s->threads_peak = threads;
+}
+
 /* Wakes the agent before its next tick when half of the slots are taken. */
 static __always_inline void mp_notice_half_full(void)
 {
@@ -180,6 +189,7 @@ static __always_inline __u32 mp_member_add(struct task_struct *leader, __u32 par
 	s->parent_slot = parent_slot;
 	s->gen = gen;
 	s->flags = flags;
+	s->threads_peak = 1;
 	if (hold && !mp_hold(slot, leader)) {
 		mp_drop(MP_DROP_HELD);
 		goto give_back;
@@ -300,6 +310,9 @@ static __always_inline void mp_adopt_one(struct task_struct *leader, const bool 
 			return;
 		}
 		mp_adoption.added++;
+		s = mp_slot_of(slot);
+		if (s)
+			mp_peak(s, BPF_CORE_READ(leader, signal, nr_threads));
 		/* User space fills it in; whatever the slot's last owner left must not be taken for
 		 * it. */
 		cmd = bpf_map_lookup_elem(&mp_cmds, &slot);

@@ -268,6 +268,7 @@ static __always_inline void mp_read_slot(struct mp_rec *r, struct mp_slot *s)
 	r->parent_slot = s->parent_slot;
 	r->threads_created = s->threads_created;
 	r->threads_ended = s->threads_ended;
+	r->threads_peak = s->threads_peak;
 	r->execs = s->execs;
 	r->flags = s->flags;
 	r->iowait_ns = s->iowait_ns;

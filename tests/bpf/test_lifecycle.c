@@ -382,6 +382,80 @@ static void test_clear(void **state)
 	(void)tick_until_ended(s, pid);
 }
 
+/* --- threads -----------------------------------------------------------------------------------
+ */
+
+enum { STAY = 3, BURST = 10 };
+
+static void *until_told(void *fd)
+{
+	char c;
+
+	(void)read(*(int *)fd, &c, 1); /* returns when the other end is closed */
+	return NULL;
+}
+
+static void *meet(void *barrier)
+{
+	(void)pthread_barrier_wait(barrier);
+	return NULL;
+}
+
+/* Threads that began and ended between two readings are in the peak; those of before as well. */
+static void test_threads_peak(void **state)
+{
+	struct mp_source *s = source_or_skip(state);
+	int ready[2], go[2], end[2];
+	const struct mp_rec *r;
+	double cpu;
+	pid_t pid;
+
+	pipe_pair(ready, go);
+	assert_int_equal(pipe2(end, O_CLOEXEC), 0);
+	pid = spawn();
+	if (!pid) {
+		pthread_t stay[STAY], burst[BURST];
+		pthread_barrier_t barrier;
+
+		(void)close(end[1]);
+		for (size_t i = 0; i < STAY; i++)
+			if (pthread_create(&stay[i], NULL, until_told, &end[0]))
+				_exit(1);
+		signal_fd(ready[1]);
+		await_fd(go[0]);
+		if (pthread_barrier_init(&barrier, NULL, BURST))
+			_exit(1);
+		for (size_t i = 0; i < BURST; i++)
+			if (pthread_create(&burst[i], NULL, meet, &barrier))
+				_exit(1);
+		for (size_t i = 0; i < BURST; i++)
+			(void)pthread_join(burst[i], NULL);
+		signal_fd(ready[1]);
+		(void)until_told(&end[0]);
+		_exit(0);
+	}
+	await_fd(ready[0]);
+	assert_int_equal(s->ops->adopt(s, pid), 0);
+	r = tick_for(s, pid);
+	assert_non_null(r);
+	assert_int_equal(r->threads_peak, 1 + STAY);
+	signal_fd(go[1]);
+	await_fd(ready[0]);
+	nap_ms(20); /* a thread that was joined may still be on its way out */
+	r = tick_for(s, pid);
+	assert_non_null(r);
+	assert_int_equal(r->threads, 1 + STAY);
+	assert_int_equal(r->threads_created, BURST);
+	assert_int_equal(r->threads_peak, 1 + STAY + BURST);
+	(void)close(end[0]);
+	(void)close(end[1]);
+	assert_int_equal(reap(pid, &cpu), 0);
+	r = tick_until_ended(s, pid);
+	assert_int_equal(r->threads_peak, 1 + STAY + BURST);
+	close_pairs(ready, go);
+	assert_no_drops(s);
+}
+
 /*
  * Many more short lives than there are slots, ticking only when it is urgent: nothing is lost and
  * each end is reported once.
@@ -424,11 +498,11 @@ static void test_more_than_slots(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RUNG_TEST(test_fork_exec),       RUNG_TEST(test_exec_by_thread),
-		RUNG_TEST(test_vfork),           RUNG_TEST(test_exit_codes),
-		RUNG_TEST(test_orphan),          RUNG_TEST(test_exec_watch),
-		RUNG_TEST(test_adopt_nobody),    RUNG_TEST(test_clear),
-		RUNG_TEST(test_more_than_slots),
+		RUNG_TEST(test_fork_exec),    RUNG_TEST(test_exec_by_thread),
+		RUNG_TEST(test_vfork),        RUNG_TEST(test_exit_codes),
+		RUNG_TEST(test_orphan),       RUNG_TEST(test_exec_watch),
+		RUNG_TEST(test_adopt_nobody), RUNG_TEST(test_clear),
+		RUNG_TEST(test_threads_peak), RUNG_TEST(test_more_than_slots),
 	};
 
 	return cmocka_run_group_tests_name("bpf lifecycle", tests, NULL, NULL);
