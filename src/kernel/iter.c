@@ -247,7 +247,8 @@ static int adopt(struct mp_source *s, pid_t pid)
 		r = pass(b, b->adopt_link, false);
 		if (r)
 			return r;
-		if (LOAD_ONCE(a->added) == before)
+		/* Those there was no room for would be counted again. */
+		if (LOAD_ONCE(a->added) == before || LOAD_ONCE(a->failed))
 			break;
 	}
 	return mp_members_adopted(b);

@@ -104,7 +104,7 @@ static uint32_t pid_max(void)
 	_cleanup_fclose_ FILE *f = fopen("/proc/sys/kernel/pid_max", "re");
 	unsigned n;
 
-	if (!f || fscanf(f, "%u", &n) != 1 || n < DEFAULT_PID_MAX)
+	if (!f || fscanf(f, "%u", &n) != 1 || !n)
 		return DEFAULT_PID_MAX;
 	return n > LIMIT_PID_MAX ? LIMIT_PID_MAX : n;
 }
