@@ -338,8 +338,8 @@ static void test_many(void **state)
 			after = own_cpu_ns();
 			assert_non_null(r);
 			assert_int_equal(r->threads, n + 1);
-			/* the clocks are calibrated to within less than this */
-			assert_in_range(r->run_ns, before - 1000000, after + 1000000);
+			/* what the clocks' calibration is off by, in an emulated machine too */
+			assert_in_range(r->run_ns, before - 3000000, after + 3000000);
 		}
 		(void)close(stop[1]);
 		for (int i = 0; i < n; i++)
