@@ -124,8 +124,17 @@ struct pid {
 	struct upid numbers[];
 };
 
+struct inode {
+	unsigned short i_mode;
+};
+
+struct file {
+	struct inode *f_inode;
+};
+
 struct fdtable {
 	unsigned int max_fds;
+	struct file **fd;
 	unsigned long *open_fds;
 };
 
@@ -183,6 +192,13 @@ struct task_struct {
 	struct files_struct *files;
 	struct signal_struct *signal;
 	struct task_io_accounting ioac;
+};
+
+struct request_queue;
+
+struct request {
+	unsigned int cmd_flags;
+	unsigned int __data_len;
 };
 
 /* Contexts of programs. */

@@ -7,14 +7,58 @@
 
 /* Groups, a bit each; a metric names those it needs. */
 enum mp_group {
-	MP_GROUP_SCHED = 1 << 0, /* I/O wait */
-	MP_GROUP_RUNQ = 1 << 1,  /* waits for a CPU */
-	MP_GROUP_OOM = 1 << 2,   /* kills for lack of memory */
+	MP_GROUP_SCHED = 1 << 0,  /* I/O wait */
+	MP_GROUP_RUNQ = 1 << 1,   /* waits for a CPU */
+	MP_GROUP_OOM = 1 << 2,    /* kills for lack of memory */
+	MP_GROUP_BLOCK = 1 << 3,  /* requests to disks */
+	MP_GROUP_OFFCPU = 1 << 4, /* what threads wait for */
 };
-#define MP_N_GROUPS 3
+#define MP_N_GROUPS 5
 
 /* Counters of one member that groups keep: they only grow, while their group is attached. */
-enum mp_extra_id { MP_EX_OOM_KILLS, _MP_EX_MAX };
+enum mp_extra_id {
+	MP_EX_OOM_KILLS,
+	MP_EX_OFF_IO, /* ns, of all threads; from here in the order of enum mp_off_reason */
+	MP_EX_OFF_LOCK,
+	MP_EX_OFF_NET,
+	MP_EX_OFF_POLL,
+	MP_EX_OFF_SLEEP,
+	MP_EX_OFF_PIPE,
+	MP_EX_OFF_OTHER,
+	MP_EX_OFF_PREEMPTED,
+	_MP_EX_MAX
+};
+
+/* Why a thread is off its CPU. */
+enum mp_off_reason {
+	MP_OFF_IO,    /* storage: the kernel's own in_iowait */
+	MP_OFF_LOCK,  /* futex */
+	MP_OFF_NET,   /* in a call that sends, receives, accepts or connects, or on a socket */
+	MP_OFF_POLL,  /* epoll, poll, select */
+	MP_OFF_SLEEP, /* nanosleep */
+	MP_OFF_PIPE,
+	MP_OFF_OTHER,
+	MP_OFF_PREEMPTED, /* it would have gone on: until it is back, all is waiting for a CPU */
+	_MP_OFF_MAX,
+	MP_OFF_BY_FD = _MP_OFF_MAX, /* of a system call: what its descriptor is decides */
+};
+#define MP_SYSCALLS 512 /* numbers at and above are "other" */
+
+/* A thread that waits, or did. It has one of MP_OFF_PROBES places, from its tid's on. */
+struct mp_off {
+	__u32 tid;      /* 0: the place is free */
+	__u32 gen;      /* of the attachment it was written under */
+	__u64 since_ns; /* CLOCK_MONOTONIC when it left its CPU; 0: it runs */
+	__u64 at_ns;    /* ... of the last switch that was seen, and then: */
+	__u64 delay_ns; /* its run_delay */
+	__u64 exec_ns;  /* its CPU time */
+	__u64 start_ns; /* of its process */
+	__u32 slot;
+	__u32 reason; /* enum mp_off_reason */
+};
+_Static_assert(sizeof(struct mp_off) == 56, "abi: struct mp_off");
+#define MP_OFF_PLACES 16384
+#define MP_OFF_PROBES 8
 
 /*
  * Latencies are told apart by the class of their process: user space gives one to each role and
@@ -30,7 +74,7 @@ struct mp_extra {
 };
 _Static_assert(sizeof(struct mp_extra) == 16 + 8 * _MP_EX_MAX, "abi: struct mp_extra");
 
-enum mp_lat_id { MP_LAT_RUNQ, _MP_LAT_MAX };
+enum mp_lat_id { MP_LAT_RUNQ, MP_LAT_BLOCK_READ, MP_LAT_BLOCK_WRITE, _MP_LAT_MAX };
 
 /*
  * Log-linear histogram: 16 buckets of 64 ns, then 16 to each power of two, so that a bucket is at

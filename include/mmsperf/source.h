@@ -35,6 +35,8 @@ struct mp_probes {
 	const struct mp_lat *lat; /* [_MP_LAT_MAX][MP_CLASSES] */
 	struct mp_lat_max *max;   /* by CPU */
 	size_t n_cpus;
+	const struct mp_off *off;  /* [MP_OFF_PLACES] */
+	const uint8_t *off_used;   /* by 64 of them: 0: none was ever used */
 	struct mp_lat_user *users; /* list, of who takes from max: see metrics/latency.c */
 };
 

@@ -35,8 +35,8 @@ static bool has_kind(const struct btf *btf, const char *name, unsigned kind)
 	return btf__find_by_name_kind(btf, name, kind) > 0;
 }
 
-/* "struct.field", a member by its own name. */
-static bool has_field(const struct btf *btf, const char *name)
+/* "struct.field" or "enum.value". */
+static bool has_member(const struct btf *btf, const char *name, unsigned kind)
 {
 	const char *dot = strchr(name, '.');
 	const struct btf_type *t;
@@ -47,29 +47,38 @@ static bool has_field(const struct btf *btf, const char *name)
 		return false;
 	memcpy(type, name, (size_t)(dot - name));
 	type[dot - name] = '\0';
-	id = btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT);
+	id = btf__find_by_name_kind(btf, type, kind);
 	t = id > 0 ? btf__type_by_id(btf, (__u32)id) : NULL;
-	for (int i = 0; t && i < btf_vlen(t); i++)
-		if (!strcmp(btf__name_by_offset(btf, btf_members(t)[i].name_off), dot + 1))
+	for (int i = 0; t && i < btf_vlen(t); i++) {
+		__u32 at = kind == BTF_KIND_ENUM ? btf_enum(t)[i].name_off
+						 : btf_members(t)[i].name_off;
+
+		if (!strcmp(btf__name_by_offset(btf, at), dot + 1))
 			return true;
+	}
 	return false;
 }
 
-/*
- * The typedef leads to a pointer to the tracepoint's function, whose first parameter is the probe's
- * own data.
- */
-static bool first_is_pointer(const struct btf *btf, const char *name)
+/* The typedef leads to a pointer to the tracepoint's function; NULL: none such. */
+static const struct btf_type *tracepoint_proto(const struct btf *btf, const char *name)
 {
 	int id = btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF);
 	const struct btf_type *t = id > 0 ? btf__type_by_id(btf, (__u32)id) : NULL;
 
 	for (int i = 0; t && i < 2 && (btf_is_typedef(t) || btf_is_ptr(t)); i++)
 		t = btf__type_by_id(btf, t->type);
-	if (!t || !btf_is_func_proto(t) || btf_vlen(t) < 2)
+	return t && btf_is_func_proto(t) ? t : NULL;
+}
+
+/* Its first parameter is the probe's own data, the tracepoint's arguments follow. */
+static bool has_argument(const struct btf *btf, const char *name, int n, bool pointer)
+{
+	const struct btf_type *t = tracepoint_proto(btf, name);
+
+	if (!t || btf_vlen(t) <= n)
 		return false;
-	t = btf__type_by_id(btf, btf_params(t)[1].type);
-	return t && btf_is_ptr(t);
+	t = btf__type_by_id(btf, btf_params(t)[n].type);
+	return !pointer || (t && btf_is_ptr(t));
 }
 
 static bool is_there(const struct btf *btf, const struct mp_fact_row *row)
@@ -77,9 +86,13 @@ static bool is_there(const struct btf *btf, const struct mp_fact_row *row)
 	if (!strcmp(row->btf_kind, "func"))
 		return has_kind(btf, row->btf_name, BTF_KIND_FUNC);
 	if (!strcmp(row->btf_kind, "field"))
-		return has_field(btf, row->btf_name);
+		return has_member(btf, row->btf_name, BTF_KIND_STRUCT);
+	if (!strcmp(row->btf_kind, "value"))
+		return has_member(btf, row->btf_name, BTF_KIND_ENUM);
 	if (!strcmp(row->btf_kind, "pointer"))
-		return first_is_pointer(btf, row->btf_name);
+		return has_argument(btf, row->btf_name, 1, true);
+	if (!strcmp(row->btf_kind, "second"))
+		return has_argument(btf, row->btf_name, 2, false);
 	return has_kind(btf, row->btf_name, BTF_KIND_TYPEDEF);
 }
 

@@ -34,6 +34,17 @@ const struct mp_fact_row mp_fact_rows[_MP_FACT_MAX] = {
 	[MP_FACT_VICTIM] = {"btf_trace_mark_victim", "typedef", "tracepoint mark_victim"},
 	[MP_FACT_VICTIM_TASK] = {"btf_trace_mark_victim", "pointer",
 				 "task in the tracepoint mark_victim"},
+	[MP_FACT_IO_ISSUE] = {"btf_trace_block_rq_issue", "typedef", "tracepoint block_rq_issue"},
+	[MP_FACT_IO_INSERT] = {"btf_trace_block_rq_insert", "typedef",
+			       "tracepoint block_rq_insert"},
+	[MP_FACT_IO_COMPLETE] = {"btf_trace_block_rq_complete", "typedef",
+				 "tracepoint block_rq_complete"},
+	[MP_FACT_IO_START] = {"btf_trace_block_io_start", "typedef",
+			      "tracepoint block_io_start (Linux 6.5)"},
+	[MP_FACT_IO_QUEUE] = {"btf_trace_block_rq_issue", "second",
+			      "queue in the tracepoint block_rq_issue"},
+	[MP_FACT_PT_REGS] = {"bpf_func_id.BPF_FUNC_task_pt_regs", "value",
+			     "registers of tasks (bpf_task_pt_regs, Linux 5.15)"},
 };
 
 #define NEEDS(fact) (1U << (fact))
@@ -77,6 +88,26 @@ const struct mp_group_row mp_group_rows[MP_N_GROUPS] = {
 		.needs = NEEDS(MP_FACT_VICTIM),
 		.prog = {{"mp_victim", NEEDS(MP_FACT_VICTIM_TASK), 0},
 			 {"mp_victim_pid", 0, NEEDS(MP_FACT_VICTIM_TASK)}},
+	},
+	{
+		.group = MP_GROUP_BLOCK,
+		.label = "disk group",
+		.needs = NEEDS(MP_FACT_IO_ISSUE) | NEEDS(MP_FACT_IO_INSERT) |
+			 NEEDS(MP_FACT_IO_COMPLETE),
+		.prog = {{"mp_io_start", NEEDS(MP_FACT_IO_START), 0},
+			 {"mp_io_insert", 0, NEEDS(MP_FACT_IO_START) | NEEDS(MP_FACT_IO_QUEUE)},
+			 {"mp_io_insert_q", NEEDS(MP_FACT_IO_QUEUE), NEEDS(MP_FACT_IO_START)},
+			 {"mp_io_issue", 0, NEEDS(MP_FACT_IO_QUEUE)},
+			 {"mp_io_issue_q", NEEDS(MP_FACT_IO_QUEUE), 0},
+			 {"mp_io_done", 0, 0}},
+		.map = {"mp_ios"},
+	},
+	{
+		.group = MP_GROUP_OFFCPU,
+		.label = "off-CPU group",
+		.needs = NEEDS(MP_FACT_SWITCH) | NEEDS(MP_FACT_LAST_QUEUED) |
+			 NEEDS(MP_FACT_CFS_RQ) | NEEDS(MP_FACT_PT_REGS),
+		.prog = {{"mp_offcpu", 0, 0}, {"mp_offcpu_exit", 0, 0}},
 	},
 };
 

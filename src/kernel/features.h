@@ -24,6 +24,12 @@ enum mp_fact {
 	MP_FACT_CFS_RQ,       /* CONFIG_FAIR_GROUP_SCHED */
 	MP_FACT_VICTIM,       /* tracepoint mark_victim, and that it has a task, not a pid */
 	MP_FACT_VICTIM_TASK,
+	MP_FACT_IO_ISSUE,
+	MP_FACT_IO_INSERT,
+	MP_FACT_IO_COMPLETE,
+	MP_FACT_IO_START, /* 6.5 */
+	MP_FACT_IO_QUEUE, /* until 5.10: the first two come with their queue */
+	MP_FACT_PT_REGS,  /* bpf_task_pt_regs, 5.15 */
 	_MP_FACT_MAX
 };
 
@@ -31,8 +37,9 @@ enum mp_fact {
 struct mp_fact_row {
 	const char *btf_name;
 	/*
-	 * "func", "typedef"; "field": the name is struct.field; "pointer": that the first argument
-	 * of the tracepoint is one; NULL: not looked up by name
+	 * "func", "typedef"; "field", "value": the name is struct.field, enum.value; "pointer",
+	 * "second": the tracepoint's first argument is one, it has a second; NULL: not looked up by
+	 * name
 	 */
 	const char *btf_kind;
 	const char *label; /* "task references (bpf_task_acquire, Linux 6.2)" */
@@ -49,7 +56,7 @@ int mp_features_gather(struct mp_facts *ret_facts);
 const char *mp_features_libbpf(void);
 /* True: the kernel has all the rung needs. False: *ret_missing names the first thing it lacks. */
 bool mp_features_allow(const struct mp_facts *f, enum mp_rung rung, const char **ret_missing);
-#define MP_GROUP_MAX_PROGS 5
+#define MP_GROUP_MAX_PROGS 6
 #define MP_GROUP_MAX_MAPS  2
 
 /* An optional group of probes: what it consists of, by name, and what it needs. */
@@ -86,3 +93,5 @@ int mp_rung_parse(const char *name, enum mp_rung *ret_rung);
  * root whether the caller is. Static text.
  */
 const char *mp_features_remedy(int err, bool root);
+/* reasons.c: what a thread waits for in each system call of this architecture. */
+void mp_reasons_fill(uint8_t reason_of[MP_SYSCALLS]);

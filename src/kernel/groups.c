@@ -6,6 +6,7 @@
 #include "kernel/loader.h"
 
 #include <mmsperf/cleanup.h>
+#include <mmsperf/clock.h>
 
 const char *mp_group_label(unsigned groups)
 {
@@ -82,7 +83,24 @@ static void set_gen(struct mp_bpf *b, enum mp_group group, uint32_t gen)
 		break;
 	case MP_GROUP_OOM:
 		break;
+	case MP_GROUP_BLOCK:
+		b->skel->bss->mp_block_gen = gen;
+		break;
+	case MP_GROUP_OFFCPU:
+		b->skel->bss->mp_off_gen = gen;
+		break;
 	}
+}
+
+/* What the group knows of an earlier attachment is of no use. */
+static void begin(struct mp_bpf *b, enum mp_group group)
+{
+	if (group != MP_GROUP_OFFCPU)
+		return;
+	memset((void *)(uintptr_t)b->probes.off, 0, MP_OFF_PLACES * sizeof(*b->probes.off));
+	memset(b->skel->bss->mp_off_used, 0, sizeof(b->skel->bss->mp_off_used));
+	b->probes.off_used = b->skel->bss->mp_off_used;
+	b->skel->bss->mp_off_since = mp_now_ns();
 }
 
 /* Of threads that end while the group is away nobody would delete the entry. */
@@ -116,6 +134,7 @@ static int attach(struct mp_bpf *b, size_t i, struct mp_diag *d)
 {
 	struct mp_group_state *g = &b->group[i];
 
+	begin(b, mp_group_rows[i].group);
 	set_gen(b, mp_group_rows[i].group, ++b->group_gen);
 	for (size_t k = 0; k < g->n; k++) {
 		g->link[k] = bpf_program__attach(g->prog[k]);
@@ -170,9 +189,10 @@ bool mp_groups_cost(struct mp_source *s, unsigned group, uint64_t *ret_run_ns, u
 {
 	struct mp_bpf *b = mp_bpf_of(s);
 
-	*ret_run_ns = *ret_runs = 0;
-	if (b->stats_fd < 0)
+	/* as self_cost(): the statistics are on from the first question on */
+	if (!s->ops->self_cost(s, ret_run_ns, ret_runs))
 		return false;
+	*ret_run_ns = *ret_runs = 0;
 	for (size_t i = 0; i < MP_N_GROUPS; i++) {
 		if (mp_group_rows[i].group != group)
 			continue;

@@ -220,6 +220,8 @@ static int map_maps(struct mp_bpf *b)
 		r = map_map(k->maps.mp_lats, &b->probes.lat);
 	if (!r)
 		r = map_map(k->maps.mp_lat_maxes, &b->probes.max);
+	if (!r)
+		r = map_map(k->maps.mp_offs, &b->probes.off);
 	return r;
 }
 
@@ -257,6 +259,7 @@ static int load_programs(struct mp_bpf *b, enum mp_rung rung, const struct mp_fa
 			return fail(d, -errno, "opening the BPF object");
 		b->n_pids = pid_max() / MP_PIDS_PER_ENTRY + 1;
 		b->skel->rodata->mp_pidns = own_pid_namespace();
+		mp_reasons_fill(b->skel->rodata->mp_reason_of);
 		r = choose_programs(b, rung, f);
 		if (!r)
 			r = bpf_map__set_max_entries(b->skel->maps.mp_pids, (uint32_t)b->n_pids);
@@ -348,6 +351,7 @@ void mp_loader_close(struct mp_bpf *b)
 		unmap_map(b->skel->maps.mp_extras, b->probes.extra);
 		unmap_map(b->skel->maps.mp_lats, (void *)(uintptr_t)b->probes.lat);
 		unmap_map(b->skel->maps.mp_lat_maxes, b->probes.max);
+		unmap_map(b->skel->maps.mp_offs, (void *)(uintptr_t)b->probes.off);
 	}
 	mmsperf_bpf__destroy(b->skel);
 	free(b->out);

@@ -6,7 +6,24 @@
 #pragma once
 
 /* In the columns of MP_PROC_METRICS, with which they are. Counted while somebody asks for one. */
-#define MP_GROUP_METRICS(X) MP_OOM_METRICS(X)
+#define MP_GROUP_METRICS(X)                                                                        \
+	MP_OOM_METRICS(X)                                                                          \
+	MP_OFF_METRIC(X, IO, "offcpu_io_seconds", "waited for storage")                            \
+	MP_OFF_METRIC(X, LOCK, "offcpu_lock_seconds", "waited in futex: locks, conditions")        \
+	MP_OFF_METRIC(X, NET, "offcpu_network_seconds",                                            \
+		      "waited in calls that send, receive, accept or connect")                     \
+	MP_OFF_METRIC(X, POLL, "offcpu_poll_seconds", "waited in epoll, poll or select")           \
+	MP_OFF_METRIC(X, SLEEP, "offcpu_sleep_seconds", "slept because they asked to")             \
+	MP_OFF_METRIC(X, PIPE, "offcpu_pipe_seconds", "waited for a pipe")                         \
+	MP_OFF_METRIC(X, OTHER, "offcpu_other_seconds",                                            \
+		      "waited for anything else: children, eventfd, page faults without IO")       \
+	MP_OFF_METRIC(X, PREEMPTED, "offcpu_preempted_seconds",                                    \
+		      "would have run on: a part of runq_wait_seconds")
+
+/* Of all threads of a process; without the wait for a CPU that follows, but for the last. */
+#define MP_OFF_METRIC(X, id, name, text)                                                           \
+	X(OFF_##id, name, COUNTER, SECONDS, NONE, 0, MP_GROUP_OFFCPU, NS, false,                   \
+	  p->extra[MP_EX_OFF_##id], t->extra[MP_EX_OFF_##id], "time its threads " text)
 
 #define MP_OOM_METRICS(X)                                                                          \
 	X(OOM_KILLS, "oom_kills", COUNTER, COUNT, LOWER, 0, MP_GROUP_OOM, ONE, false,              \
@@ -21,4 +38,8 @@
  */
 #define MP_LATENCY_METRICS(X)                                                                      \
 	X(RUNQ, "runq_latency_seconds", MP_LAT_RUNQ, MP_GROUP_RUNQ, false,                         \
-	  "each time a thread was ready to run: how long until it got a CPU")
+	  "each time a thread was ready to run: how long until it got a CPU")                      \
+	X(BLOCK_READ, "block_read_latency_seconds", MP_LAT_BLOCK_READ, MP_GROUP_BLOCK, true,       \
+	  "each read from a disk, from its issue to the device to its completion")                 \
+	X(BLOCK_WRITE, "block_write_latency_seconds", MP_LAT_BLOCK_WRITE, MP_GROUP_BLOCK, true,    \
+	  "each write to a disk; what the kernel writes back later is of system alone")

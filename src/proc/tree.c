@@ -32,6 +32,7 @@ void mp_growing_done(struct mp_growing *g)
 	free(g->pub.procs);
 	free(g->pub.models);
 	free(g->entries);
+	free(g->waits);
 	*g = (struct mp_growing){0};
 }
 
@@ -584,6 +585,9 @@ int mp_growing_update(struct mp_growing *g, struct mp_source *s, const struct mp
 			end_proc(g, p);
 	}
 	compact(g);
+	r = mp_extra_add_waits(g);
+	if (r < 0)
+		return r;
 	if (root_is_known_member(g) || (was_plain && (g->has_server || g->has_script))) {
 		r = redecide_all(g);
 		if (r < 0)

@@ -29,10 +29,12 @@ struct mp_growing {
 	struct mp_entry *entries;
 	size_t n_entries, cap_entries;
 	size_t cap_procs;
-	struct mp_probes *probes; /* of the present tick's source, NULL: it has none */
-	uint64_t root_start;      /* identity of the root; 0: not seen yet */
-	bool has_server;          /* a model server frontend was seen under this root */
-	bool has_script;          /* a worker script was seen under this root */
+	struct mp_probes *probes;       /* of the present tick's source, NULL: it has none */
+	uint64_t (*waits)[_MP_OFF_MAX]; /* extra.c: scratch, parallel to pub.procs */
+	size_t cap_waits;
+	uint64_t root_start; /* identity of the root; 0: not seen yet */
+	bool has_server;     /* a model server frontend was seen under this root */
+	bool has_script;     /* a worker script was seen under this root */
 };
 
 void mp_growing_init(struct mp_growing *g, const struct mp_finder *f);
@@ -50,6 +52,8 @@ enum mp_role mp_role_decide(const struct mp_growing *g, const struct mp_rec *r, 
 void mp_roles_relate(struct mp_growing *g);
 /* extra.c: what groups have counted of the process in this slot of the source. */
 void mp_extra_take(const struct mp_growing *g, struct mp_proc *p, size_t slot);
+/* Adds waits that have not ended to what their processes have waited. 0, -ENOMEM. */
+int mp_extra_add_waits(struct mp_growing *g);
 /* Tells the kernel whose the latencies are that it measures; after each change of role. */
 void mp_extra_classify(const struct mp_growing *g, const struct mp_proc *p);
 /* ends.c: counts of p's role and model. */

@@ -13,6 +13,7 @@
 #include <mmsperf/clock.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -21,12 +22,16 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define DEADLINE_S 60.0 /* an emulated machine takes 26 times as long as this one */
+#define BLOCKS     64   /* of a file for direct reads */
+#define BLOCK      4096
 
 static const char *const rung_env[] = {"snapshot", "iter"};
 
@@ -248,4 +253,31 @@ static inline void assert_no_drops(struct mp_source *s)
 		return;
 	/* sched_process_free: the kernel itself leaves it out for one process in some thousands. */
 	assert_true(missed <= (s->ops->rung == MP_RUNG_ITER ? MAX_UNSEEN_ENDS : 0));
+}
+
+/* A file on a disk, opened with O_DIRECT; -1 where the file system has none (a VM's may not). */
+static inline int direct_file(void)
+{
+	char path[] = "/var/tmp/mmsperf-test.XXXXXX";
+	static char block[BLOCK] __attribute__((aligned(BLOCK)));
+	int fd = mkostemp(path, O_CLOEXEC);
+	struct stat st;
+
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	/* tmpfs takes O_DIRECT since 6.6, but there is nothing to wait for. */
+	if (major(st.st_dev) == 0) {
+		(void)unlink(path);
+		(void)close(fd);
+		return -1;
+	}
+	assert_int_equal(unlink(path), 0);
+	for (int i = 0; i < BLOCKS; i++)
+		assert_int_equal(pwrite(fd, block, BLOCK, (off_t)i * BLOCK), BLOCK);
+	(void)fsync(fd);
+	if (fcntl(fd, F_SETFL, O_DIRECT) || pread(fd, block, BLOCK, 0) != BLOCK) {
+		(void)close(fd);
+		return -1;
+	}
+	return fd;
 }

@@ -5,16 +5,10 @@
  */
 #include "bpftest.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <mmsperf/priv.h>
 #include <sys/capability.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-
-#define BLOCKS 64
-#define BLOCK  4096
 
 /* Reads past the page cache, so that each read waits for the disk; counts what it waited. */
 static void wait_for_disk(int ready, int go, int fd)
@@ -31,33 +25,6 @@ static void wait_for_disk(int ready, int go, int fd)
 		signal_fd(ready);
 	}
 	_exit(0);
-}
-
-/* A file on a disk, opened with O_DIRECT; -1 where the file system has none (a VM's may not). */
-static int direct_file(void)
-{
-	char path[] = "/var/tmp/mmsperf-test.XXXXXX";
-	static char block[BLOCK] __attribute__((aligned(BLOCK)));
-	int fd = mkostemp(path, O_CLOEXEC);
-	struct stat st;
-
-	assert_true(fd >= 0);
-	assert_int_equal(fstat(fd, &st), 0);
-	/* tmpfs takes O_DIRECT since 6.6, but there is nothing to wait for. */
-	if (major(st.st_dev) == 0) {
-		(void)unlink(path);
-		(void)close(fd);
-		return -1;
-	}
-	assert_int_equal(unlink(path), 0);
-	for (int i = 0; i < BLOCKS; i++)
-		assert_int_equal(pwrite(fd, block, BLOCK, (off_t)i * BLOCK), BLOCK);
-	(void)fsync(fd);
-	if (fcntl(fd, F_SETFL, O_DIRECT) || pread(fd, block, BLOCK, 0) != BLOCK) {
-		(void)close(fd);
-		return -1;
-	}
-	return fd;
 }
 
 static void test_iowait(void **state)

@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <sched.h>
 
 #define SPIN_NS 300000000ULL
 #define CHURN   300
@@ -61,50 +60,17 @@ static void *spin(void *go)
 	return NULL;
 }
 
-static void pin(void)
-{
-	cpu_set_t all, one;
-	int cpu = 0;
-
-	if (sched_getaffinity(0, sizeof(all), &all))
-		_exit(2);
-	while (!CPU_ISSET(cpu, &all))
-		cpu++;
-	CPU_ZERO(&one);
-	CPU_SET(cpu, &one);
-	if (sched_setaffinity(0, sizeof(one), &one))
-		_exit(3);
-}
-
 /* Two threads on one CPU; they begin when they are told, and end in a pause. */
 static void be_two_spinners(int ready, int go)
 {
 	pthread_t t;
 
-	pin();
+	pin_to_first_cpu();
 	for (int i = 0; i < 2; i++)
 		if (pthread_create(&t, NULL, spin, &go))
 			_exit(4);
 	nap_ms(20); /* both wait in their read by then, or begin a little later */
 	signal_fd(ready);
-	for (;;)
-		pause();
-}
-
-/* A root that does nothing but have the child that is watched as its worker. */
-static pid_t root_of(void (*child)(int ready, int go), int ready, int go, int told)
-{
-	pid_t root = spawn(), pid;
-	ssize_t n;
-
-	if (root)
-		return root;
-	pid = spawn();
-	if (!pid)
-		child(ready, go);
-	n = write(told, &pid, sizeof(pid));
-	if (n != (ssize_t)sizeof(pid))
-		_exit(5);
 	for (;;)
 		pause();
 }

@@ -11,6 +11,7 @@
 #include <mmsperf/metrics.h>
 
 #include <math.h>
+#include <sched.h>
 
 #define MAX_WATCHED 32
 
@@ -104,4 +105,38 @@ static inline void watch_groups_off(struct watch *w)
 	struct mp_diag d;
 
 	assert_int_equal(w->s->ops->need_groups(w->s, 0, &d), 0);
+}
+
+/* A root that does nothing but have the child that is watched as its worker. */
+static inline pid_t root_of(void (*child)(int ready, int go), int ready, int go, int told)
+{
+	pid_t root = spawn(), pid;
+	ssize_t n;
+
+	if (root)
+		return root;
+	pid = spawn();
+	if (!pid)
+		child(ready, go);
+	n = write(told, &pid, sizeof(pid));
+	if (n != (ssize_t)sizeof(pid))
+		_exit(5);
+	for (;;)
+		pause();
+}
+
+/* The calling thread, on the first CPU that it may have. */
+static inline void pin_to_first_cpu(void)
+{
+	cpu_set_t all, one;
+	int cpu = 0;
+
+	if (sched_getaffinity(0, sizeof(all), &all))
+		_exit(2);
+	while (!CPU_ISSET(cpu, &all))
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	if (sched_setaffinity(0, sizeof(one), &one))
+		_exit(3);
 }

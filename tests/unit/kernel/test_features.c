@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 static struct mp_facts all(void)
 {
@@ -70,7 +71,8 @@ static void test_every_need_counts(void **state)
 		iter = mp_features_allow(&f, MP_RUNG_ITER, &missing);
 		/* Each fact serves at least one rung or group, or decides how something is done. */
 		assert_true(!snapshot || !iter || i == MP_FACT_VICTIM_TASK ||
-			    i == MP_FACT_PREEMPTIBLE ||
+			    i == MP_FACT_PREEMPTIBLE || i == MP_FACT_IO_START ||
+			    i == MP_FACT_IO_QUEUE ||
 			    mp_features_groups(&f) != (1U << MP_N_GROUPS) - 1);
 		assert_true(mp_features_allow(&f, MP_RUNG_PROCFS, NULL));
 	}
@@ -171,6 +173,21 @@ static void test_refused_group_is_named(void **state)
 	assert_null(mp_features_group_named("", all_groups));
 }
 
+static void test_reasons_of_calls(void **state)
+{
+	uint8_t reason[MP_SYSCALLS];
+
+	(void)state;
+	mp_reasons_fill(reason);
+	assert_int_equal(reason[SYS_futex], MP_OFF_LOCK);
+	assert_int_equal(reason[SYS_recvfrom], MP_OFF_NET);
+	assert_int_equal(reason[SYS_epoll_pwait], MP_OFF_POLL);
+	assert_int_equal(reason[SYS_clock_nanosleep], MP_OFF_SLEEP);
+	assert_int_equal(reason[SYS_read], MP_OFF_BY_FD);
+	assert_int_equal(reason[SYS_wait4], MP_OFF_OTHER);
+	assert_int_equal(reason[MP_SYSCALLS - 1], MP_OFF_OTHER);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +201,7 @@ int main(void)
 		cmocka_unit_test(test_remedies),
 		cmocka_unit_test(test_groups_of_kernels),
 		cmocka_unit_test(test_refused_group_is_named),
+		cmocka_unit_test(test_reasons_of_calls),
 	};
 
 	return cmocka_run_group_tests_name("kernel features", tests, NULL, NULL);
