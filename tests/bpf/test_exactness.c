@@ -117,7 +117,7 @@ static void work(struct account *a, unsigned number, size_t resident)
 }
 
 static void check(const struct mp_rec *r, const struct account *a, unsigned number, double cpu,
-		  double *worst)
+		  uint64_t missed, double *worst)
 {
 	double error = fabs((double)r->run_ns / 1e9 / cpu - 1);
 
@@ -134,9 +134,10 @@ static void check(const struct mp_rec *r, const struct account *a, unsigned numb
 	assert_int_equal(r->wchar, a->wchar);
 	assert_int_equal(r->read_bytes, a->read_bytes);
 	assert_int_equal(r->write_bytes, a->write_bytes);
-	assert_int_equal(r->threads_created, a->threads);
-	assert_int_equal(r->threads_ended, a->threads);
-	assert_true(r->flags & MP_REC_FORKED);
+	/* None too many, and short of it by no more than what the kernel said it left out. */
+	assert_in_range(r->threads_created + missed, a->threads, a->threads + missed);
+	assert_in_range(r->threads_ended + missed, a->threads, a->threads + missed);
+	assert_true(missed || r->flags & MP_REC_FORKED);
 }
 
 static void await_zombie(pid_t pid)
@@ -187,6 +188,7 @@ static void run_workers(void **state, unsigned n, size_t resident, bool reaped)
 	struct account *acc = mmap(NULL, n * sizeof(*acc), PROT_READ | PROT_WRITE,
 				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	double cpu[WORKERS], worst = 0;
+	uint64_t missed;
 	struct mp_rec rec[WORKERS];
 	const struct mp_rec *self;
 	unsigned unseen = 0;
@@ -209,13 +211,14 @@ static void run_workers(void **state, unsigned n, size_t resident, bool reaped)
 			await_zombie(pid[i]);
 	}
 	collect(s, pid, n, reaped, rec);
+	missed = missed_hooks(s);
 	for (unsigned i = 0; i < n; i++) {
 		if (!reaped)
 			(void)reap(pid[i], &cpu[i]);
 		if (rec[i].flags & MP_REC_TORN) /* it says itself that it is not exact */
 			unseen++;
 		else
-			check(&rec[i], &acc[i], i, cpu[i], &worst);
+			check(&rec[i], &acc[i], i, cpu[i], missed, &worst);
 	}
 	print_message("%s: %u workers of 200 ms, %zu MB, %s: CPU at most %.4f %% off wait4\n",
 		      mp_rung_name(s->ops->rung), n, resident >> 20, reaped ? "reaped" : "zombies",

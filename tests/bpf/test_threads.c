@@ -320,7 +320,8 @@ static uint64_t own_cpu_ns(void)
 
 static void test_many(void **state)
 {
-	enum { N = 300, ROUNDS = 4 };
+	/* what the clocks' calibration is off by, in an emulated machine too */
+	enum { N = 300, ROUNDS = 4, SLACK_NS = 3000000 };
 	struct mp_source *s = source_or_skip(state);
 	static pthread_t t[N];
 
@@ -332,14 +333,21 @@ static void test_many(void **state)
 		for (int i = 0; i < n; i++)
 			assert_int_equal(pthread_create(&t[i], NULL, sleeper, stop), 0);
 		for (int i = 0; i < 3; i++) {
-			uint64_t before = own_cpu_ns(), after;
-			const struct mp_rec *r = tick_for(s, getpid());
+			double end = mp_now_s() + DEADLINE_S;
+			uint64_t before, after;
+			const struct mp_rec *r;
 
-			after = own_cpu_ns();
-			assert_non_null(r);
-			assert_int_equal(r->threads, n + 1);
-			/* what the clocks' calibration is off by, in an emulated machine too */
-			assert_in_range(r->run_ns, before - 3000000, after + 3000000);
+			/* Threads on their way to sleep are in no clock yet: what is counted twice
+			 * or left out stays so. */
+			do {
+				before = own_cpu_ns();
+				r = tick_for(s, getpid());
+				after = own_cpu_ns();
+				assert_non_null(r);
+				assert_int_equal(r->threads, n + 1);
+			} while ((r->run_ns + SLACK_NS < before || r->run_ns > after + SLACK_NS) &&
+				 mp_now_s() < end);
+			assert_in_range(r->run_ns, before - SLACK_NS, after + SLACK_NS);
 		}
 		(void)close(stop[1]);
 		for (int i = 0; i < n; i++)
