@@ -277,14 +277,23 @@ static void write_suites(struct mp_buf *b, const struct mp_run *r)
 		"</tbody></table></div>\n<p id=\"no-match\" hidden>No suite matches.</p></section>\n");
 }
 
-/* Open at the start: the first that needs a look, else the first that has something to show. */
+static bool has_charts(const struct mp_suite_result *s)
+{
+	return s->load.n || s->metrics.rows;
+}
+
+/* Open at the start: the first that needs a look, else the first that was judged, else the first
+ * that has something to show. */
 static size_t first_of_interest(const struct mp_run *r)
 {
 	for (size_t i = 0; i < r->n_suites; i++)
 		if (r->suites[i].verdict >= MP_FAILED)
 			return i;
 	for (size_t i = 0; i < r->n_suites; i++)
-		if (r->suites[i].load.n || r->suites[i].metrics.rows)
+		if (r->suites[i].n_cases && has_charts(&r->suites[i]))
+			return i;
+	for (size_t i = 0; i < r->n_suites; i++)
+		if (has_charts(&r->suites[i]))
 			return i;
 	return 0;
 }
