@@ -32,7 +32,8 @@ static __always_inline void mp_cmd_inherit(__u32 from, __u32 to)
 static __always_inline int mp_on_newtask(struct task_struct *task, __u64 clone_flags,
 					 const bool hold)
 {
-	/* A thread has its process's tgid already: no call of a helper, of which each costs time. */
+	/* A thread has its process's tgid already: no call of a helper, of which each costs time.
+	 */
 	__u32 tgid = clone_flags & MP_CLONE_THREAD ? task->tgid : bpf_get_current_pid_tgid() >> 32;
 	__u32 parent = mp_pid_slot(tgid), slot, flags = MP_REC_FORKED;
 	struct mp_slot *ps, *s;
