@@ -83,6 +83,7 @@ __u32 mp_sched_gen __weak;           /* of the scheduler group's attachment; 0: 
 __u32 mp_runq_gen __weak;            /* ... of the run-queue group */
 __u32 mp_block_gen __weak;           /* ... of the disk group */
 __u32 mp_off_gen __weak;             /* ... of the off-CPU group */
+__u32 mp_net_gen __weak;             /* ... of the network group */
 
 /* Inode of the agent's pid namespace; 0: the initial one, where a task's tgid is its name. */
 const volatile __u32 mp_pidns __weak = 0;

@@ -12,8 +12,9 @@ enum mp_group {
 	MP_GROUP_OOM = 1 << 2,    /* kills for lack of memory */
 	MP_GROUP_BLOCK = 1 << 3,  /* requests to disks */
 	MP_GROUP_OFFCPU = 1 << 4, /* what threads wait for */
+	MP_GROUP_NET = 1 << 5,    /* bytes and connections of sockets */
 };
-#define MP_N_GROUPS 5
+#define MP_N_GROUPS 6
 
 /* Counters of one member that groups keep: they only grow, while their group is attached. */
 enum mp_extra_id {
@@ -26,6 +27,14 @@ enum mp_extra_id {
 	MP_EX_OFF_PIPE,
 	MP_EX_OFF_OTHER,
 	MP_EX_OFF_PREEMPTED,
+	MP_EX_NET_RECV, /* bytes by TCP and UDP */
+	MP_EX_NET_SENT,
+	MP_EX_UNIX_RECV,
+	MP_EX_UNIX_SENT,
+	MP_EX_NET_OPENED, /* TCP connections */
+	MP_EX_NET_ACCEPTED,
+	MP_EX_NET_CLOSED,
+	MP_EX_NET_RETRANS, /* segments */
 	_MP_EX_MAX
 };
 

@@ -45,6 +45,14 @@ const struct mp_fact_row mp_fact_rows[_MP_FACT_MAX] = {
 			      "queue in the tracepoint block_rq_issue"},
 	[MP_FACT_PT_REGS] = {"bpf_func_id.BPF_FUNC_task_pt_regs", "value",
 			     "registers of tasks (bpf_task_pt_regs, Linux 5.15)"},
+	[MP_FACT_SOCK_SEND] = {"btf_trace_sock_send_length", "typedef",
+			       "tracepoint sock_send_length (Linux 6.3)"},
+	[MP_FACT_SOCK_RECV] = {"btf_trace_sock_recv_length", "typedef",
+			       "tracepoint sock_recv_length (Linux 6.3)"},
+	[MP_FACT_SOCK_STATE] = {"btf_trace_inet_sock_set_state", "typedef",
+				"tracepoint inet_sock_set_state"},
+	[MP_FACT_RETRANSMIT] = {"btf_trace_tcp_retransmit_skb", "typedef",
+				"tracepoint tcp_retransmit_skb"},
 };
 
 #define NEEDS(fact) (1U << (fact))
@@ -108,6 +116,17 @@ const struct mp_group_row mp_group_rows[MP_N_GROUPS] = {
 		.needs = NEEDS(MP_FACT_SWITCH) | NEEDS(MP_FACT_LAST_QUEUED) |
 			 NEEDS(MP_FACT_CFS_RQ) | NEEDS(MP_FACT_PT_REGS),
 		.prog = {{"mp_offcpu", 0, 0}, {"mp_offcpu_exit", 0, 0}},
+	},
+	{
+		.group = MP_GROUP_NET,
+		.label = "network group",
+		.needs = NEEDS(MP_FACT_SOCK_SEND) | NEEDS(MP_FACT_SOCK_RECV) |
+			 NEEDS(MP_FACT_SOCK_STATE) | NEEDS(MP_FACT_RETRANSMIT),
+		.prog = {{"mp_sent", 0, 0},
+			 {"mp_received", 0, 0},
+			 {"mp_retransmit", 0, 0},
+			 {"mp_conn_state", 0, 0}},
+		.map = {"mp_conns"},
 	},
 };
 

@@ -27,9 +27,13 @@ enum mp_fact {
 	MP_FACT_IO_ISSUE,
 	MP_FACT_IO_INSERT,
 	MP_FACT_IO_COMPLETE,
-	MP_FACT_IO_START, /* 6.5 */
-	MP_FACT_IO_QUEUE, /* until 5.10: the first two come with their queue */
-	MP_FACT_PT_REGS,  /* bpf_task_pt_regs, 5.15 */
+	MP_FACT_IO_START,  /* 6.5 */
+	MP_FACT_IO_QUEUE,  /* until 5.10: the first two come with their queue */
+	MP_FACT_PT_REGS,   /* bpf_task_pt_regs, 5.15 */
+	MP_FACT_SOCK_SEND, /* 6.3 */
+	MP_FACT_SOCK_RECV,
+	MP_FACT_SOCK_STATE,
+	MP_FACT_RETRANSMIT,
 	_MP_FACT_MAX
 };
 

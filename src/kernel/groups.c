@@ -89,6 +89,9 @@ static void set_gen(struct mp_bpf *b, enum mp_group group, uint32_t gen)
 	case MP_GROUP_OFFCPU:
 		b->skel->bss->mp_off_gen = gen;
 		break;
+	case MP_GROUP_NET:
+		b->skel->bss->mp_net_gen = gen;
+		break;
 	}
 }
 

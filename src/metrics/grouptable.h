@@ -18,7 +18,29 @@
 	MP_OFF_METRIC(X, OTHER, "offcpu_other_seconds",                                            \
 		      "waited for anything else: children, eventfd, page faults without IO")       \
 	MP_OFF_METRIC(X, PREEMPTED, "offcpu_preempted_seconds",                                    \
-		      "would have run on: a part of runq_wait_seconds")
+		      "would have run on: a part of runq_wait_seconds")                            \
+	MP_NET_METRICS(X)
+
+#define MP_NET_METRIC(X, id, name, unit, better, text)                                             \
+	X(id, name, COUNTER, unit, better, 0, MP_GROUP_NET, ONE, false, p->extra[MP_EX_##id],      \
+	  t->extra[MP_EX_##id], text)
+
+#define MP_NET_METRICS(X)                                                                          \
+	MP_NET_METRIC(X, NET_RECV, "network_recv_bytes", BYTES, NONE,                              \
+		      "bytes received by TCP and UDP, loopback included")                          \
+	MP_NET_METRIC(X, NET_SENT, "network_sent_bytes", BYTES, NONE,                              \
+		      "bytes sent by TCP and UDP, loopback included")                              \
+	MP_NET_METRIC(X, UNIX_RECV, "unix_recv_bytes", BYTES, NONE,                                \
+		      "bytes received by Unix sockets")                                            \
+	MP_NET_METRIC(X, UNIX_SENT, "unix_sent_bytes", BYTES, NONE, "bytes sent by Unix sockets")  \
+	MP_NET_METRIC(X, NET_OPENED, "network_connections_opened", COUNT, NONE,                    \
+		      "TCP connections it began")                                                  \
+	MP_NET_METRIC(X, NET_ACCEPTED, "network_connections_accepted", COUNT, NONE,                \
+		      "TCP connections that came in; each counts when it is first used")           \
+	MP_NET_METRIC(X, NET_CLOSED, "network_connections_closed", COUNT, NONE,                    \
+		      "of both, how many have ended")                                              \
+	MP_NET_METRIC(X, NET_RETRANS, "network_retransmits", COUNT, LOWER,                         \
+		      "TCP segments that it had to send again")
 
 /* Of all threads of a process; without the wait for a CPU that follows, but for the last. */
 #define MP_OFF_METRIC(X, id, name, text)                                                           \
