@@ -23,7 +23,7 @@
 
 #define ROUNDS     200
 #define PAUSE_MS   3
-#define WINDOW_MS  1000 /* events are counted that long */
+#define WINDOW_MS  1000 /* events are made that long */
 #define MAX_GROUPS 32
 
 /* --- trying ---------------------------------------------------------------------------------- */
@@ -147,10 +147,16 @@ static double measure(struct mp_trial *t, struct mp_view *v, const struct mp_sel
 	return ns[ROUNDS / 2];
 }
 
-/* All metrics of one source in one view. empty: what an update costs that reads nothing. */
+/*
+ * All metrics of one source in one view. reading: what reading the processes costs without groups;
+ * empty: what an update costs that reads nothing.
+ */
 static int source_cost(struct mp_trial *t, const struct mp_metric_row *rows, size_t n_rows,
-		       const struct cost *empty, struct cost *c)
+		       const struct cost *reading, const struct cost *empty, struct cost *c)
 {
+	struct mp_source *s = mp_meter_source(t->meter);
+	struct mp_diag d = {0};
+	unsigned groups = 0;
 	_cleanup_free_ struct mp_sel *sels = calloc(n_rows, sizeof(*sels));
 	struct mp_view *v;
 	int r;
@@ -163,17 +169,26 @@ static int source_cost(struct mp_trial *t, const struct mp_metric_row *rows, siz
 	mp_view_use(v, t->context);
 	mp_view_unpaced(v);
 	for (size_t i = 0; i < n_rows && r == 0; i++) {
-		if (rows[i].groups || !c->source || strcmp(rows[i].source, c->source) != 0)
+		if (!c->source || strcmp(rows[i].source, c->source) != 0)
 			continue;
+		groups |= rows[i].groups;
 		r = mp_view_select(v, rows[i].example, &sels[c->n], NULL);
 		if (r < 0 || !sels[c->n].known)
 			continue;
 		if (!c->n++)
 			(void)snprintf(c->metrics, sizeof(c->metrics), "%s", rows[i].example);
 	}
-	if (r == 0) {
+	if (groups && s->ops->need_groups(s, groups, &d) < 0) {
+		c->hot_ns = c->paced_ns = NAN; /* the list of events says why */
+	} else if (r == 0) {
 		c->hot_ns = measure(t, v, sels, c->n, false) - (empty ? empty->hot_ns : 0);
 		c->paced_ns = measure(t, v, sels, c->n, true) - (empty ? empty->paced_ns : 0);
+	}
+	if (groups && r == 0 && !isnan(c->hot_ns)) {
+		/* what a group has counted is a part of reading the processes */
+		c->hot_ns += fmax(measure(t, NULL, NULL, 0, false) - reading->hot_ns, 0);
+		c->paced_ns += fmax(measure(t, NULL, NULL, 0, true) - reading->paced_ns, 0);
+		(void)s->ops->need_groups(s, 0, &d);
 	}
 	mp_view_free(v);
 	return r;
@@ -184,7 +199,7 @@ static bool is_first_of_source(const struct mp_metric_row *rows, size_t i)
 	for (size_t k = 0; k < i; k++)
 		if (!strcmp(rows[k].source, rows[i].source))
 			return false;
-	return !rows[i].groups && strcmp(rows[i].source, "nowhere") != 0;
+	return strcmp(rows[i].source, "nowhere") != 0;
 }
 
 /* --- an event -------------------------------------------------------------------------------- */
@@ -196,26 +211,11 @@ struct event_cost {
 	char why[512];
 };
 
-/* Run time and runs within a window. */
-static bool watch(struct mp_source *s, uint64_t *ret_ns, uint64_t *ret_runs)
+static void group_cost(struct mp_source *s, unsigned group, struct event_cost *c)
 {
 	uint64_t ns0, runs0, ns1, runs1;
-
-	if (!s->ops->self_cost(s, &ns0, &runs0))
-		return false;
-	(void)poll(NULL, 0, WINDOW_MS);
-	if (!s->ops->self_cost(s, &ns1, &runs1))
-		return false;
-	*ret_ns = ns1 - ns0;
-	*ret_runs = runs1 - runs0;
-	return true;
-}
-
-static void group_cost(struct mp_source *s, unsigned group, uint64_t idle_ns, uint64_t idle_runs,
-		       struct event_cost *c)
-{
 	struct mp_diag d = {0};
-	uint64_t ns, runs;
+	int r;
 
 	c->ns = NAN;
 	if (s->ops->need_groups(s, group, &d) < 0) {
@@ -223,28 +223,35 @@ static void group_cost(struct mp_source *s, unsigned group, uint64_t idle_ns, ui
 			       *d.msg ? d.msg : "it cannot be attached here");
 		return;
 	}
-	if (!watch(s, &ns, &runs)) {
+	if (!s->ops->group_cost || !s->ops->group_cost(s, group, &ns0, &runs0)) {
 		(void)snprintf(c->why, sizeof(c->why),
 			       "the kernel's BPF statistics are not to be had");
-	} else if (runs <= idle_runs) {
-		(void)snprintf(c->why, sizeof(c->why), "no event within %d ms", WINDOW_MS);
-	} else {
-		c->runs = runs - idle_runs;
-		c->ns = ns > idle_ns ? (double)(ns - idle_ns) / (double)c->runs : 0;
+		goto out;
 	}
+	r = mp_cost_load(WINDOW_MS);
+	if (r < 0 || !s->ops->group_cost(s, group, &ns1, &runs1))
+		(void)snprintf(c->why, sizeof(c->why), "no events can be made: %s", strerror(-r));
+	else if (runs1 == runs0)
+		(void)snprintf(c->why, sizeof(c->why), "no event within %d ms", WINDOW_MS);
+	else {
+		c->runs = runs1 - runs0;
+		c->ns = (double)(ns1 - ns0) / (double)c->runs;
+	}
+out:
 	(void)s->ops->need_groups(s, 0, &d);
 }
 
-static size_t group_costs(struct mp_trial *t, const struct mp_metric_row *rows, size_t n,
-			  struct event_cost *costs)
+/* On a source of its own, whose member this process is: strangers' events cost less. */
+static size_t group_costs(const struct mp_metric_row *rows, size_t n, struct event_cost *costs)
 {
-	struct mp_source *s = mp_meter_source(t->meter);
-	uint64_t idle_ns = 0, idle_runs = 0;
+	const struct mp_source_opts best = {.best = MP_RUNG_SNAPSHOT};
+	struct mp_source *s;
 	unsigned done = 0;
 	size_t k = 0;
 
-	if (!watch(s, &idle_ns, &idle_runs))
-		idle_ns = idle_runs = 0;
+	if (mp_source_open(&best, &s) < 0)
+		return 0;
+	(void)s->ops->adopt(s, getpid());
 	for (size_t i = 0; i < n && k < MAX_GROUPS; i++) {
 		unsigned g = rows[i].groups;
 
@@ -252,8 +259,9 @@ static size_t group_costs(struct mp_trial *t, const struct mp_metric_row *rows, 
 			continue;
 		done |= g;
 		costs[k].source = rows[i].source;
-		group_cost(s, g, idle_ns, idle_runs, &costs[k++]);
+		group_cost(s, g, &costs[k++]);
 	}
+	mp_source_free(s);
 	return k;
 }
 
@@ -274,7 +282,7 @@ static void print_text(const struct mp_trial *t, const struct cost *c, size_t n,
 			printf(" (%zu, such as %s)", c[i].n, c[i].metrics);
 		putchar('\n');
 	}
-	printf("\nRun time of one event, in ns\n");
+	printf("\nRun time of one event of a watched process, in ns\n");
 	for (size_t i = 0; i < n_e; i++)
 		if (isnan(e[i].ns))
 			printf("%12s  %s: %s\n", "-", e[i].source, e[i].why);
@@ -330,19 +338,19 @@ int mp_metrics_cost(pid_t pid, bool json)
 	costs[n].hot_ns = measure(&t, NULL, NULL, 0, false);
 	costs[n++].paced_ns = measure(&t, NULL, NULL, 0, true);
 	/* compared with before: shares of CPU are part of every sample */
-	r = source_cost(&t, rows, 0, NULL, &costs[n]);
+	r = source_cost(&t, rows, 0, &costs[0], NULL, &costs[n]);
 	costs[n++].source = "comparing with the sample before";
 	for (size_t i = 0; i < n_rows && r == 0; i++)
 		if (is_first_of_source(rows, i)) {
 			costs[n].source = rows[i].source;
-			r = source_cost(&t, rows, n_rows, &costs[1], &costs[n]);
-			n++;
+			r = source_cost(&t, rows, n_rows, &costs[0], &costs[1], &costs[n]);
+			n += !isnan(costs[n].hot_ns);
 		}
 	if (r < 0) {
 		(void)mp_error_r(r, "cannot measure");
 		return MP_EXIT_INFRA;
 	}
-	n_events = group_costs(&t, rows, n_rows, events);
+	n_events = group_costs(rows, n_rows, events);
 	if (json)
 		return print_json(&t, costs, n, events, n_events) < 0 ? MP_EXIT_INFRA : MP_EXIT_OK;
 	print_text(&t, costs, n, events, n_events);

@@ -24,3 +24,5 @@ const char *mp_trial_why(struct mp_trial *t, struct mp_view *v, const struct mp_
 
 /* `metrics --cost`: measures and prints; an exit code. */
 int mp_metrics_cost(pid_t pid, bool json);
+/* cost_load.c: makes events of every group for so long, by this process and a child. -errno. */
+int mp_cost_load(unsigned ms);
