@@ -455,12 +455,13 @@ static void proc_row(struct mp_metric_row *row, const struct mp_metric_info *i, 
 		.syntax = syntax,
 		.unit = mp_unit_name(i->unit),
 		.help = i->help,
-		.source = i->aux == MP_AUX_LIMITS                    ? "/proc/PID/limits"
-			  : i->aux == MP_AUX_FDS                     ? "/proc/PID/fd"
-			  : i->aux == MP_AUX_THREADS                 ? "/proc/PID/task"
-			  : i->groups                                ? group_source(i->groups)
-			  : i->has & (MP_HAS_SCHED | MP_HAS_THREADS) ? "BPF"
-								     : "BPF, else /proc/PID",
+		.source = i->aux == MP_AUX_LIMITS    ? "/proc/PID/limits"
+			  : i->aux == MP_AUX_FDS     ? "/proc/PID/fd"
+			  : i->aux == MP_AUX_THREADS ? "/proc/PID/task"
+			  : i->groups                ? group_source(i->groups)
+			  : i->has & MP_HAS_SCHED    ? "BPF, else /proc/PID/task"
+			  : i->has & MP_HAS_THREADS  ? "BPF"
+						     : "BPF, else /proc/PID",
 		.example = example,
 		.groups = i->groups,
 		.has = i->has,

@@ -223,6 +223,11 @@ static void procfs_drops(struct mp_source *s, uint64_t drops[_MP_DROP_MAX])
 	memcpy(drops, pf(s)->drops, sizeof(pf(s)->drops));
 }
 
+static void procfs_want(struct mp_source *s, unsigned valid)
+{
+	pf(s)->want = valid;
+}
+
 static bool procfs_self_cost(struct mp_source *s, uint64_t *ret_run_ns, uint64_t *ret_runs)
 {
 	(void)s;
@@ -259,6 +264,7 @@ static const struct mp_source_ops procfs_ops = {
 	.need_groups = procfs_need_groups,
 	.drops = procfs_drops,
 	.self_cost = procfs_self_cost,
+	.want = procfs_want,
 	.free = procfs_free,
 };
 
@@ -280,6 +286,7 @@ int mp_procfs_open(struct mp_source **ret_source)
 	if (!p)
 		return -ENOMEM;
 	p->s.ops = &procfs_ops;
+	p->want = ~0U;
 	p->last_pid = -1;
 	p->loadavg = -1;
 	p->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

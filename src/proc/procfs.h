@@ -11,6 +11,17 @@
 
 #include <time.h>
 
+/* What /proc has by thread only. */
+struct mp_pf_sched {
+	uint64_t delay_ns, nvcsw, nivcsw;
+};
+
+struct mp_pf_thread {
+	pid_t tid;
+	bool seen; /* at this reading */
+	struct mp_pf_sched s;
+};
+
 /* One member beside its record. Descriptors are -1 when not kept. */
 struct mp_pf_member {
 	uint64_t start_ticks;
@@ -24,6 +35,9 @@ struct mp_pf_member {
 	size_t cmd_len;
 	char comm[64];
 	uint64_t start_stack;
+	struct mp_pf_thread *threads; /* procfs_sched.c */
+	size_t n_threads, cap_threads;
+	struct mp_pf_sched gone; /* of threads that ended */
 };
 
 struct mp_pf {
@@ -43,6 +57,7 @@ struct mp_pf {
 	bool fd_size;   /* fstat of /proc/PID/fd gives the number of entries (Linux 6.2) */
 	bool own_pids;  /* /proc shows this process's pid namespace */
 	bool delayacct; /* field 42 of stat counts */
+	unsigned want;  /* enum mp_rec_valid */
 	unsigned kept, keep_max;
 	uint64_t drops[_MP_DROP_MAX];
 	char buf[MP_PID_BUF];
@@ -61,3 +76,8 @@ int mp_pf_stat(struct mp_pf *p, pid_t pid, struct mp_pid_stat *ret);
 
 /* Adopts new children of members; `all` also looks at pids seen before. */
 int mp_pf_scan(struct mp_pf *p, bool all);
+
+/* procfs_sched.c: adds MP_HAS_SCHED to a record where /proc has it. */
+void mp_pf_read_sched(struct mp_pf_member *m, struct mp_rec *r);
+/* Of the texts of a thread's schedstat and status. Pure. */
+bool mp_pf_sched_parse(const char *schedstat, const char *status, struct mp_pf_sched *ret);

@@ -49,6 +49,7 @@ void mp_pf_member_done(struct mp_pf *p, struct mp_pf_member *m)
 	if (m->kept)
 		p->kept--;
 	free(m->cmd);
+	free(m->threads);
 	*m = (struct mp_pf_member){.dir = -1, .stat = -1, .status = -1, .io = -1, .fd = -1};
 }
 
@@ -284,6 +285,8 @@ void mp_pf_read(struct mp_pf *p, size_t slot)
 			r->flags |= MP_REC_FORKED;
 		return;
 	}
+	if (p->want & MP_HAS_SCHED)
+		mp_pf_read_sched(m, r);
 	read_cmd(m, (pid_t)r->tgid, &st, r);
 	if (!(r->flags & MP_REC_FORKED)) {
 		r->flags &= ~(unsigned)MP_REC_VFORK;

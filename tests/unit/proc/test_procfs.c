@@ -2,6 +2,8 @@
 /* The procfs rung on real processes. */
 #include "kids.h"
 
+#include "proc/procfs.h"
+
 #include "proc/pid.h"
 
 static struct mp_source *s;
@@ -65,7 +67,7 @@ static void totals_of_a_process(void **state)
 	assert_true(r->minflt > 1000);
 	assert_true(r->flags & MP_REC_FORKED);
 	assert_true(r->flags & MP_REC_ROOT);
-	assert_false(r->valid & (MP_HAS_SCHED | MP_HAS_THREADS)); /* /proc cannot say */
+	assert_false(r->valid & MP_HAS_THREADS); /* /proc cannot say */
 	reap(pid);
 }
 
@@ -402,6 +404,80 @@ static void what_it_cannot_do(void **state)
 	assert_int_equal(s->ops->adopt(s, 0x7fffffff), -ESRCH);
 }
 
+static void *naps(void *arg)
+{
+	for (int i = 0; i < 20; i++)
+		(void)usleep(1000);
+	while (arg && !__atomic_load_n(&shared[3], __ATOMIC_ACQUIRE))
+		(void)usleep(1000);
+	return NULL;
+}
+
+/* One thread that naps and stays until it is told, one that is joined before the first reading. */
+static void has_napping_threads(int ready)
+{
+	pthread_t t;
+
+	shared[3] = 0;
+	if (pthread_create(&t, NULL, naps, NULL) || pthread_join(t, NULL) ||
+	    pthread_create(&t, NULL, naps, &ready))
+		_exit(1);
+	(void)usleep(50000);
+	say(ready);
+	(void)pthread_join(t, NULL);
+	shared[3] = 2;
+}
+
+static void waits_and_switches_of_threads(void **state)
+{
+	uint64_t nvcsw, delay;
+	const struct mp_rec *r;
+	pid_t pid;
+
+	(void)state;
+	if (access("/proc/self/schedstat", R_OK) < 0) {
+		print_message("skipped: this kernel has no /proc/PID/schedstat\n");
+		skip();
+	}
+	pid = kid(has_napping_threads);
+	assert_int_equal(s->ops->adopt(s, pid), 0);
+	s->ops->want(s, MP_HAS_CPU);
+	r = tick_and_find(pid);
+	assert_false(r->valid & MP_HAS_SCHED); /* nobody asked */
+	s->ops->want(s, ~0U);
+	r = tick_and_find(pid);
+	assert_true(r->valid & MP_HAS_SCHED);
+	assert_true(r->nvcsw >= 20); /* of the thread that lives: each nap is one */
+	nvcsw = r->nvcsw;
+	delay = r->run_delay_ns;
+	__atomic_store_n(&shared[3], 1, __ATOMIC_RELEASE);
+	for (int i = 0; i < 1000 && __atomic_load_n(&shared[3], __ATOMIC_ACQUIRE) != 2; i++)
+		(void)usleep(10000);
+	assert_int_equal(shared[3], 2);
+	r = tick_and_find(pid);
+	assert_int_equal(r->threads, 1);
+	/* what the thread that ended had is still in it */
+	assert_true(r->nvcsw >= nvcsw && r->run_delay_ns >= delay);
+	reap(pid);
+}
+
+static void texts_of_a_thread(void **state)
+{
+	static const char status[] = "Name:\tx\nMems_allowed_list:\t0\n"
+				     "voluntary_ctxt_switches:\t150\n"
+				     "nonvoluntary_ctxt_switches:\t545\n";
+	struct mp_pf_sched x = {.delay_ns = 7};
+
+	(void)state;
+	assert_true(mp_pf_sched_parse("125 6789 42\n", status, &x));
+	assert_int_equal(x.delay_ns, 6789);
+	assert_int_equal(x.nvcsw, 150);
+	assert_int_equal(x.nivcsw, 545);
+	assert_false(mp_pf_sched_parse("", status, &x));
+	assert_false(mp_pf_sched_parse("1 2 3", "Name:\tx\n", &x));
+	assert_int_equal(x.delay_ns, 6789);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -418,6 +494,8 @@ int main(void)
 		T(without_kept_descriptors),
 		T(nothing_leaks),
 		T(what_it_cannot_do),
+		T(waits_and_switches_of_threads),
+		cmocka_unit_test(texts_of_a_thread),
 	};
 
 	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
