@@ -22,5 +22,7 @@ bool mp_is_file(const char *path);
 int mp_symlink_atomic(const char *target, const char *link);
 /* "dir/name", or name alone when it is absolute or dir is empty; caller frees; NULL: no memory. */
 char *mp_path_join(const char *dir, const char *name);
+/* Way from one folder to another, both there: "../b/", "" for itself. Caller frees. 0, -errno. */
+int mp_path_relative(const char *from, const char *to, char **ret);
 /* Absolute path of name as execvp would find it (PATH), or NULL. Caller frees. */
 char *mp_find_program(const char *name);

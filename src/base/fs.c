@@ -224,3 +224,29 @@ char *mp_find_program(const char *name)
 	}
 	return NULL;
 }
+
+int mp_path_relative(const char *from, const char *to, char **ret)
+{
+	_cleanup_free_ char *a = realpath(from, NULL), *b = a ? realpath(to, NULL) : NULL;
+	_cleanup_buf_ struct mp_buf path = {0};
+	size_t same = 0;
+
+	if (!b)
+		return -errno;
+	for (size_t i = 0;; i++) {
+		if ((!a[i] || a[i] == '/') && (!b[i] || b[i] == '/'))
+			same = i;
+		if (!a[i] || a[i] != b[i])
+			break;
+	}
+	mp_buf_puts(&path, "");
+	for (const char *p = a + same; *p; p++)
+		if (*p == '/' && p[1])
+			mp_buf_puts(&path, "../");
+	if (b[same] && b[same + 1])
+		mp_buf_printf(&path, "%s/", b + same + 1);
+	if (path.failed)
+		return -ENOMEM;
+	*ret = TAKE_PTR(path.s);
+	return 0;
+}

@@ -104,7 +104,25 @@ static void write_reasons(struct mp_buf *b, const struct mp_comparison *c)
 	mp_buf_puts(b, "</ul>\n");
 }
 
-static void write_side(struct mp_buf *b, const char *which, const struct mp_cmp_side *side)
+/* Its name, as a link to its page where that is: seen from dir, where this page goes. */
+static void write_run(struct mp_buf *b, const struct mp_run *r, const char *dir)
+{
+	_cleanup_free_ char *page = mp_path_join(r->dir, "junit.html"), *way = NULL;
+	const char *slash = strrchr(r->dir, '/');
+	/* a run that is just being finished gets its own page after this one */
+	bool linked = page && !mp_path_relative(dir, r->dir, &way) && (!*way || mp_is_file(page));
+
+	if (linked) {
+		mp_buf_puts(b, "<a href=\"");
+		mp_html_href(b, way);
+		mp_buf_puts(b, "junit.html\">");
+	}
+	mp_html_name(b, slash ? slash + 1 : r->dir);
+	mp_buf_puts(b, linked ? "</a>" : "");
+}
+
+static void write_side(struct mp_buf *b, const char *which, const struct mp_cmp_side *side,
+		       const char *dir)
 {
 	mp_buf_printf(b, "<dt>%s</dt><dd>", which);
 	if (side->n > 1) {
@@ -114,10 +132,9 @@ static void write_side(struct mp_buf *b, const char *which, const struct mp_cmp_
 	}
 	for (size_t i = 0; i < side->n; i++) {
 		const struct mp_run *r = side->runs[i];
-		const char *slash = strrchr(r->dir, '/');
 
 		mp_buf_puts(b, i ? ", " : "");
-		mp_html_name(b, slash ? slash + 1 : r->dir);
+		write_run(b, r, dir);
 		mp_buf_puts(b, " <small>");
 		if (side->n == 1) {
 			mp_html_text(b, r->env);
@@ -133,7 +150,7 @@ static void write_side(struct mp_buf *b, const char *which, const struct mp_cmp_
 	mp_buf_puts(b, "</dd>\n");
 }
 
-static void write_hero(struct mp_buf *b, const struct mp_comparison *c)
+static void write_hero(struct mp_buf *b, const struct mp_comparison *c, const char *dir)
 {
 	const size_t *n = c->count;
 
@@ -148,8 +165,8 @@ static void write_hero(struct mp_buf *b, const struct mp_comparison *c)
 	if (c->verdict == MP_FAILED || c->verdict == MP_ERROR)
 		write_reasons(b, c);
 	mp_buf_puts(b, "<dl class=\"sides\">\n");
-	write_side(b, "A", &c->a);
-	write_side(b, "B", &c->b);
+	write_side(b, "A", &c->a, dir);
+	write_side(b, "B", &c->b, dir);
 	mp_buf_puts(b, "</dl>\n<p class=\"note\">Changes are B against A. ");
 	if (c->remark) {
 		mp_buf_puts(b, "Also different: ");
@@ -342,7 +359,7 @@ static int write_data(struct mp_buf *b, const struct mp_comparison *c)
 	return k;
 }
 
-static int write_page(struct mp_buf *b, const struct mp_comparison *c)
+static int write_page(struct mp_buf *b, const struct mp_comparison *c, const char *dir)
 {
 	_cleanup_buf_ struct mp_buf title = {0};
 	size_t open = first_of_interest(c);
@@ -354,7 +371,7 @@ static int write_page(struct mp_buf *b, const struct mp_comparison *c)
 		       "<header class=\"top\"><span class=\"brand\">mmsperf-bpf</span>"
 		       "<span class=\"sub\">comparison of runs</span>"
 		       "<span class=\"tools\" id=\"tools\"></span></header>\n<main>\n");
-	write_hero(b, c);
+	write_hero(b, c, dir);
 	mp_html_chart_notes(b);
 	for (size_t i = 0; i < c->n_suites; i++)
 		write_suite(b, c, i, i == open);
@@ -370,7 +387,7 @@ int mp_report_comparison_html(const struct mp_comparison *c, const char *dir, st
 {
 	_cleanup_free_ char *path = mp_path_join(dir, "comparison_results.html");
 	_cleanup_buf_ struct mp_buf b = {0};
-	int k = path ? write_page(&b, c) : -ENOMEM;
+	int k = path ? write_page(&b, c, dir) : -ENOMEM;
 
 	if (!k)
 		k = mp_write_file(path, b.s, b.len, 0644);

@@ -405,38 +405,17 @@ static void write_page(struct page *p)
 	mp_html_scripts(b, MP_ASSET_HISTORY_JS);
 }
 
-/* From the folder of path to out: "" where they are the same. Both exist. */
-static int relative(const char *path, const char *out, char **ret)
+static int to_runs(const char *path, const char *out, char **ret)
 {
-	_cleanup_free_ char *copy = strdup(path), *from = NULL, *to = realpath(out, NULL);
-	_cleanup_buf_ struct mp_buf b = {0};
-	size_t same = 0;
+	_cleanup_free_ char *dir = strdup(path);
 	char *slash;
 
-	if (!copy)
+	if (!dir)
 		return -ENOMEM;
-	slash = strrchr(copy, '/');
+	slash = strrchr(dir, '/');
 	if (slash)
-		slash[slash == copy] = '\0';
-	from = realpath(slash ? copy : ".", NULL);
-	if (!from || !to)
-		return -errno;
-	for (size_t i = 0;; i++) {
-		if ((!from[i] || from[i] == '/') && (!to[i] || to[i] == '/'))
-			same = i;
-		if (!from[i] || from[i] != to[i])
-			break;
-	}
-	mp_buf_puts(&b, "");
-	for (const char *q = from + same; *q; q++)
-		if (*q == '/' && q[1])
-			mp_buf_puts(&b, "../");
-	if (to[same] && to[same + 1])
-		mp_buf_printf(&b, "%s/", to + same + 1);
-	if (b.failed)
-		return -ENOMEM;
-	*ret = TAKE_PTR(b.s);
-	return 0;
+		slash[slash == dir] = '\0';
+	return mp_path_relative(slash ? dir : ".", out, ret);
 }
 
 int mp_report_history(const struct mp_history *h, const char *out, const char *path,
@@ -444,7 +423,7 @@ int mp_report_history(const struct mp_history *h, const char *out, const char *p
 {
 	struct page p = {.h = h, .out = out};
 	size_t columns = 1;
-	int r = relative(path, out, &p.to_runs);
+	int r = to_runs(path, out, &p.to_runs);
 
 	for (size_t i = 0; i < h->n; i++)
 		columns += h->v[i].n_runs * h->v[i].n_suites;

@@ -95,7 +95,13 @@ class Compare(Case):
         self.assertEqual(r["result"], "unknown")
         # a second comparison is another question; both runs' own files stay as they were
         self.assertFalse((self.out / "vm__aaaaaaa__1" / "comparison_result.csv").exists())
-        self.assertTrue((b / "comparison_results.html").stat().st_size > 20000)
+        page = (b / "comparison_results.html").read_text()
+        self.assertGreater(len(page), 20000)
+        self.assertIn('<a href="junit.html">', page)  # B's own page, beside it
+        self.assertNotIn("vm__aaaaaaa__1/junit.html", page)  # A has none
+        (self.out / "vm__aaaaaaa__1" / "junit.html").write_text("a page")
+        self.call("compare", "aaaaaaa", "latest")
+        self.assertIn('<a href="../vm__aaaaaaa__1/junit.html">', (b / "comparison_results.html").read_text())
 
     def test_rules_break(self):
         self.make_run("vm__aaaaaaa__1")

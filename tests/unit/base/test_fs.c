@@ -108,6 +108,32 @@ static void paths(void **state)
 	assert_null(mp_find_program("/etc/passwd"));
 }
 
+static void assert_way(const char *from, const char *to, const char *expected)
+{
+	_cleanup_free_ char *way = NULL;
+
+	assert_int_equal(mp_path_relative(from, to, &way), 0);
+	assert_string_equal(way, expected);
+}
+
+static void ways(void **state)
+{
+	_cleanup_free_ char *a = mp_path_join(dir, "a"), *deep = mp_path_join(dir, "a/b/c");
+	_cleanup_free_ char *ab = mp_path_join(dir, "ab"), *way = NULL;
+
+	(void)state;
+	assert_int_equal(mp_mkdir_p(deep, 0755), 0);
+	assert_int_equal(mp_mkdir_p(ab, 0755), 0);
+	assert_way(a, a, "");
+	assert_way(a, deep, "b/c/");
+	assert_way(deep, a, "../../");
+	assert_way(deep, ab, "../../../ab/"); /* not the folder that its name begins with */
+	assert_way("/", "/proc", "proc/");
+	assert_int_equal(mp_path_relative(a, "/no/such", &way), -ENOENT);
+	assert_int_equal(mp_rm_rf(a), 0);
+	assert_int_equal(mp_rm_rf(ab), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -116,6 +142,7 @@ int main(void)
 		cmocka_unit_test(read_is_bounded),
 		cmocka_unit_test(folders),
 		cmocka_unit_test(paths),
+		cmocka_unit_test(ways),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
