@@ -335,8 +335,8 @@ static int inspect(struct init *in)
 	}
 	in->n = kept;
 	if (!in->n) {
-		mp_error("%s serves no %s%s", in->management, in->only ? "model " : "model",
-			 in->only ? in->only : "");
+		mp_error("%s serves no model%s%s%s", in->management, in->only ? " '" : "",
+			 in->only ? in->only : "", in->only ? "'" : "");
 		return -ENOENT;
 	}
 	for (size_t i = 0; !r && i < in->n; i++) {

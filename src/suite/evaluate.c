@@ -333,7 +333,9 @@ static char *failure_message(const struct mp_criterion *c, const struct mp_findi
 			      mp_cond_text(c->cond), limit);
 		if (c->window_text)
 			mp_buf_printf(&b, " %s %s", mp_logic_text(c->logic), c->window_text);
-		if (f->from_s > 0 && load_from_s > 0)
+		if (f->to_s > 0 && f->to_s < load_from_s)
+			mp_buf_puts(&b, ", before the first request");
+		else if (f->from_s > 0 && load_from_s > 0)
 			mp_buf_printf(&b, ", from second %.0f to %.0f of the load",
 				      fmax(0, f->from_s - load_from_s),
 				      fmax(0, f->to_s - load_from_s));
