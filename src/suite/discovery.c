@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MAX_DEPTH 16
 
@@ -213,7 +214,8 @@ static int visit(struct walk *w, const char *dir, const char *entry, int depth)
 			return 0;
 		return walk_dir(w, path, depth + 1);
 	}
-	if (!is_suite_file(entry) || !mp_is_file(path))
+	/* a link that leads nowhere is a suite that somebody misses */
+	if (!is_suite_file(entry) || (!mp_is_file(path) && access(path, F_OK) == 0))
 		return 0;
 	own = mp_asprintf("%s.yaml", base);
 	if (!own)
