@@ -264,6 +264,25 @@ static void test_malformed_stays_in_the_list(void **state)
 	mp_suites_done(&l);
 }
 
+static void test_links_that_lead_nowhere(void **state)
+{
+	_cleanup_free_ char *dir = mp_path_join(root, "links"),
+			    *gone = mp_path_join(dir, "gone.yaml"),
+			    *ring = mp_path_join(dir, "ring.yaml");
+	struct mp_suite_list l;
+
+	(void)state;
+	put("links/a.yaml", MINIMAL);
+	assert_int_equal(symlink("nowhere", gone), 0);
+	assert_int_equal(symlink("ring.yaml", ring), 0);
+	l = find("links", "*.yaml", NULL);
+	expect_names(&l, "a gone ring");
+	assert_false(l.v[0].bad);
+	assert_true(l.v[1].bad && l.v[2].bad);
+	assert_non_null(strstr(l.v[1].diag.msg, "No such file"));
+	mp_suites_done(&l);
+}
+
 static void test_merged_plan(void **state)
 {
 	struct mp_suite_list l;
@@ -402,12 +421,19 @@ static void test_rewritten_copy(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_both_layouts),          TEST(test_companions),
-		TEST(test_default_environment),   TEST(test_patterns),
-		TEST(test_patterns_with_folders), TEST(test_same_name_twice),
-		TEST(test_missing_folder),        TEST(test_malformed_stays_in_the_list),
-		TEST(test_merged_plan),           TEST(test_expected_time),
-		TEST(test_case_names_are_unique), TEST(test_rewritten_copy),
+		TEST(test_both_layouts),
+		TEST(test_companions),
+		TEST(test_default_environment),
+		TEST(test_patterns),
+		TEST(test_patterns_with_folders),
+		TEST(test_same_name_twice),
+		TEST(test_missing_folder),
+		TEST(test_malformed_stays_in_the_list),
+		TEST(test_links_that_lead_nowhere),
+		TEST(test_merged_plan),
+		TEST(test_expected_time),
+		TEST(test_case_names_are_unique),
+		TEST(test_rewritten_copy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
