@@ -347,7 +347,7 @@ class Server(Case):
         self.expect(1, "did not answer at", "within 1 s", got=self.run_suites())
 
     def test_server_dies_during_a_suite(self):
-        self.config("--die", "1.5")
+        self.config("--die", "1.5", "--once", str(self.dir / "died"))  # however long b takes on a busy machine
         self.suite("a", "wait 4", criteria="")
         self.suite("b", "criteria-ok")
         self.expect(1, "the server ended by itself (code 9)", "out of luck", got=self.run_suites())

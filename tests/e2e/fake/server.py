@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A server for the runner's tests: answers GET anything with 200.
 
-server.py PORT [--after SECONDS] [--die SECONDS] [--exit CODE] [--child TOKEN] [--refuse]
+server.py PORT [--after SECONDS] [--die SECONDS] [--once FILE] [--exit CODE] [--child TOKEN] [--refuse]
   --after   begins to listen only then        --die    ends by itself that long after it listens
   --exit    ends at once with this code       --child  starts a child in the same group and forgets it
-  --refuse  answers 503 for ever
+  --refuse  answers 503 for ever                        --once   dies only where FILE is not there yet, and makes it
 """
 import argparse
 import http.server
@@ -19,6 +19,7 @@ p = argparse.ArgumentParser()
 p.add_argument("port", type=int)
 p.add_argument("--after", type=float, default=0)
 p.add_argument("--die", type=float)
+p.add_argument("--once")
 p.add_argument("--exit", type=int)
 p.add_argument("--child")
 p.add_argument("--refuse", action="store_true")
@@ -49,8 +50,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", args.port), Handler)
 server.daemon_threads = True
-if args.die is not None:
+if args.die is not None and not (args.once and os.path.exists(args.once)):
     def die():
+        if args.once:
+            open(args.once, "w").close()
         print("fake server: out of luck", flush=True)
         os._exit(9)
     threading.Timer(args.die, die).start()
