@@ -113,7 +113,8 @@ static __always_inline struct mp_off *mp_off_new(__u32 tid)
 		struct mp_off *o = bpf_map_lookup_elem(&mp_offs, &place);
 
 		if (o && !o->tid && !__sync_val_compare_and_swap(&o->tid, 0, tid)) {
-			mp_off_used[place / 64] = 1;
+			/* read again from the stack: the older verifiers want its bound anew */
+			mp_off_used[place / 64 & (MP_OFF_PLACES / 64 - 1)] = 1;
 			return o;
 		}
 	}
