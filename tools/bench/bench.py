@@ -120,9 +120,12 @@ def part_storm(args, bars, data):
     seconds = 3 if args.quick else 30
     say(f"forks as fast as they go for {seconds} s, beside {storm.THREADS} threads")
     r = data["storm"] = storm.run(seconds)
-    print(f"    {r['forks']:,} forks, {r['counted']:,.0f} exits counted, {r['drops']:.0f} drops, {r['threads']:.0f} threads")
+    print(f"    {r['forks']:,} forks, {r['counted']:,.0f} exits counted, {r['drops']:.0f} drops"
+          + "".join(f", {c} {n:.0f}" for c, n in r["causes"].items() if n) + f"; {r['threads']:.0f} threads")
     bars.add("storm: forks a second", r["forks_per_s"], ">=", 5000, "")
-    bars.add("storm: exits neither counted nor among the drops", r["forks"] - r["counted"] - r["drops"], "<=", 0, "")
+    bars.add("storm: exits neither counted nor among the drops", r["unaccounted"], "<=", 0, "")
+    # A drop is an exit that is known to be lost, and lost all the same.
+    bars.add("storm: drops / forks", 100 * r["drops"] / r["forks"], "<=", 0.1, "%")
     bars.add("storm: growth of the collector's memory", (r["rss_after"] - r["rss_before"]) / 1e6, "<=", 0.5, "MB")
 
 

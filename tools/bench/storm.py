@@ -8,7 +8,8 @@ import time
 from harness import AGENT_PORT, BIN, Agent, BenchError, Child
 
 THREADS = 2000
-METRICS = ["processes_ended", "sum_all_threads", "monitor_drops"]
+CAUSES = ["slots_full", "held", "ring_full", "pid_range", "missed"]
+METRICS = ["processes_ended", "sum_all_threads", "monitor_drops"] + ["monitor_drops_" + c for c in CAUSES]
 
 
 def rss(pid):
@@ -48,5 +49,9 @@ def run(seconds):
                 if counted >= forks or time.monotonic() > deadline:
                     break
                 time.sleep(0.2)
+            change = {n: after[n] - before[n] for n in METRICS}
+            causes = {c: change["monitor_drops_" + c] for c in CAUSES}
             return {"forks": forks, "forks_per_s": forks / took, "threads": after["sum_all_threads"], "counted": counted,
-                    "drops": after["monitor_drops"] - before["monitor_drops"], "rss_before": rss_before, "rss_after": rss(agent.pid)}
+                    "drops": change["monitor_drops"], "causes": causes,
+                    "unaccounted": forks - counted - change["monitor_drops"] + causes["ring_full"],  # a notice of an exec is no exit
+                    "rss_before": rss_before, "rss_after": rss(agent.pid)}
