@@ -294,7 +294,8 @@ int mp_cmd_runs(int argc, char **argv)
 			"--prune keeps in any case: tagged runs, the latest one, the newest passing one of each\n"
 			"environment. OUT/index.sqlite is made from the folders; it may be deleted at any time.\n"
 			"S3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION and\n"
-			"AWS_ENDPOINT_URL are taken from the environment.\n\n"
+			"AWS_ENDPOINT_URL are taken from the environment. Files above MMSPERF_S3_PART_BYTES (64 MiB)\n"
+			"are sent in parts, so that a cut costs one of them.\n\n"
 			"Exit status: 0 done, 1 something cannot be read, written or reached, 2 usage.",
 		.opts = opts,
 		.n_opts = ARRAY_SIZE(opts),
