@@ -260,6 +260,39 @@ int mp_csv_column(const struct mp_csv *csv, const char *name)
 	return -1;
 }
 
+/*
+ * Digits that a double holds exactly, times a power of ten that it holds exactly, are one rounding
+ * away from the right value: the same as strtod()'s, in a tenth of its time (Clinger, "How to Read
+ * Floating Point Numbers Accurately", 1990). False: another number, or none.
+ */
+static bool read_short(const char *s, size_t len, double *ret)
+{
+	static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+					1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+					1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+	const char *end = s + len;
+	bool minus = *s == '-', point = false;
+	uint64_t digits = 0;
+	int n = 0, scale = 0;
+
+	for (s += minus; s < end; s++) {
+		if (*s == '.' && !point) {
+			point = true;
+			continue;
+		}
+		if (*s < '0' || *s > '9' || ++n > 15)
+			return false;
+		digits = digits * 10 + (uint64_t)(*s - '0');
+		scale += point;
+	}
+	if (!n || (minus && !digits))
+		return false;
+	*ret = (double)digits / powers[scale];
+	if (minus)
+		*ret = -*ret;
+	return true;
+}
+
 double mp_cell_number(const struct mp_cell *c)
 {
 	char *end;
@@ -267,6 +300,8 @@ double mp_cell_number(const struct mp_cell *c)
 
 	if (!c->len)
 		return NAN;
+	if (read_short(c->s, c->len, &v))
+		return v;
 	v = strtod(c->s, &end);
 	if (end == c->s)
 		return NAN;

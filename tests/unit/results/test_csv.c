@@ -139,6 +139,33 @@ static void numbers(void **state)
 	}
 }
 
+/* Short ones are read without strtod(): to the last bit as it reads them. */
+static void short_numbers_are_strtods(void **state)
+{
+	static const char *const fixed[] = {"0",  "-0",  "0.0", "00012", "1.", ".5",    "-.5",
+					    "-1", "1e3", "0.1", "0.3",   "7",  "1.5e-7"};
+	unsigned int seed = 7;
+	char text[40];
+
+	(void)state;
+	for (int i = 0; i < 200000; i++) {
+		double whole = rand_r(&seed) % 1000000, part = rand_r(&seed) / (RAND_MAX + 1.0), v,
+		       w;
+		struct mp_cell c = {.s = text};
+
+		if ((size_t)i < ARRAY_SIZE(fixed))
+			(void)snprintf(text, sizeof(text), "%s", fixed[i]);
+		else
+			(void)snprintf(text, sizeof(text), "%s%.*f", i % 3 ? "" : "-", i % 17,
+				       i % 2 ? whole + part : part / 1000);
+		c.len = strlen(text);
+		v = mp_cell_number(&c);
+		w = strtod(text, NULL);
+		if (memcmp(&v, &w, sizeof(v)) != 0)
+			fail_msg("'%s' was read as %.17g, not %.17g", text, v, w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +175,7 @@ int main(void)
 		cmocka_unit_test(records_across_blocks),
 		cmocka_unit_test(what_is_no_table),
 		cmocka_unit_test(numbers),
+		cmocka_unit_test(short_numbers_are_strtods),
 	};
 
 	return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
