@@ -154,6 +154,11 @@ static int check(const struct mp_report_args *a, int operands)
 		mp_error("report takes one folder (see 'mmsperf-bpf report --help')");
 		return -EINVAL;
 	}
+	if (a->github && (a->history || a->markdown || a->chart)) {
+		mp_error("--github tells of a run whose pages are written: not with --history, "
+			 "--markdown or --chart");
+		return -EINVAL;
+	}
 	if (!!a->history + !!a->markdown + !!a->chart > 1) {
 		mp_error("one of --history, --markdown and --chart at a time");
 		return -EINVAL;
@@ -185,8 +190,8 @@ int mp_cmd_report(int argc, char **argv)
 		 "the folder of the runs (default: out)", 0, 0},
 		{'e', "env", "env-name", MP_OPT_STRING, &a.env, "GLOB",
 		 "--history: of these environments", 0, 0},
-		{'s', "suite", NULL, MP_OPT_STRING, &a.suite, "GLOB", "--history: of these suites",
-		 0, 0},
+		{'s', "suite", NULL, MP_OPT_STRING, &a.suite, "GLOB",
+		 "--history, --chart: of these suites", 0, 0},
 		{0, "store", NULL, MP_OPT_STRING, &a.store, "s3://BUCKET/PREFIX",
 		 "--history: of the runs kept there", 0, 0},
 		{0, "store-timeout", NULL, MP_OPT_SECONDS, &a.give_up_s, "TIME",

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define CELL         300  /* bytes of a name or message */
+#define ESCAPED      8    /* bytes that one of them becomes at most: "@&#8203;" */
 #define CLOSING      400  /* kept free for what ends tables, folds and the whole */
 #define ROOM         1000 /* that a table or fold has to have before it is begun */
 #define SPARK        24
@@ -275,7 +276,7 @@ static void put_comparison(struct md *m, const struct mp_comparison *c)
 				   "would have differed.\n\n");
 	put_compared_rows(m, c, true);
 	for (size_t i = 0; i < c->n_suites; i++)
-		if (c->suites[i].error && fits(m, 4 * CELL)) {
+		if (c->suites[i].error && fits(m, 2 * CELL * ESCAPED)) {
 			mp_md_code(&m->b, c->suites[i].name, CELL);
 			mp_buf_puts(&m->b, ": ");
 			mp_md_text(&m->b, c->suites[i].error, CELL);

@@ -112,7 +112,7 @@ static void set_ranges(struct frame *f)
 	if (!isfinite(f->x0))
 		f->x0 = 0;
 	if (!(f->x1 > f->x0))
-		f->x1 = f->x0 + 1;
+		f->x1 = f->x0 + fmax(1, fabs(f->x0) * 1e-9);
 	if (!isfinite(low))
 		low = high = 0;
 	data_low = low;
@@ -141,6 +141,7 @@ static void put_axes(struct frame *f)
 	const struct mp_measure unit = {.unit = f->c->unit, .per = f->c->per};
 	double step = step_of(f->y1 - f->y0, TICKS_Y);
 	double time_step = step_of_time(f->x1 - f->x0, TICKS_X);
+	double first = ceil(f->x0 / time_step) * time_step;
 	struct mp_buf *b = &f->b;
 	char text[48];
 
@@ -154,10 +155,15 @@ static void put_axes(struct frame *f)
 			LEFT, WIDTH - RIGHT, y, y, LEFT - 8, y + 4,
 			mp_cmp_value(text, sizeof(text), &unit, fabs(v) < step * 1e-9 ? 0 : v));
 	}
-	for (double t = ceil(f->x0 / time_step) * time_step; t <= f->x1 + 1e-9; t += time_step)
+	/* counted: where times are beyond what a double tells apart, adding a step changes nothing
+	 */
+	for (int i = 0; i <= TICKS_X + 1 && first + i * time_step <= f->x1 + 1e-9; i++) {
+		double t = first + i * time_step;
+
 		mp_buf_printf(b, "<text x=\"%.1f\" y=\"%g\" text-anchor=\"middle\">%s%s</text>\n",
 			      at_x(f, t), HEIGHT - BOTTOM + 18, t < 0 ? "-" : "",
 			      mp_format_elapsed(text, sizeof(text), fabs(t)));
+	}
 	mp_buf_printf(b, "<line class=\"axis\" x1=\"%g\" x2=\"%g\" y1=\"%g\" y2=\"%g\"/>\n", LEFT,
 		      WIDTH - RIGHT, HEIGHT - BOTTOM, HEIGHT - BOTTOM);
 }

@@ -49,11 +49,12 @@ void mp_spark(struct mp_buf *b, const double *v, size_t n, size_t columns)
 }
 
 /* s, clean, on one line, cut at a character's end to max bytes. The caller frees. */
-static char *one_line(struct mp_buf *b, const char *s, size_t max)
+static char *one_line(struct mp_buf *b, const char *s, size_t max, bool *ret_cut)
 {
 	char *clean = mp_text_clean(s ? s : "", true);
 	size_t n = clean ? strlen(clean) : 0;
 
+	*ret_cut = n > max;
 	if (!clean) {
 		b->failed = true;
 		return NULL;
@@ -70,14 +71,10 @@ static char *one_line(struct mp_buf *b, const char *s, size_t max)
 	return clean;
 }
 
-static bool is_cut(const char *s, const char *clean)
-{
-	return s && clean && strlen(s) > strlen(clean) + 16 && strlen(clean) > 16;
-}
-
 void mp_md_text(struct mp_buf *b, const char *s, size_t max)
 {
-	_cleanup_free_ char *clean = one_line(b, s, max);
+	bool cut;
+	_cleanup_free_ char *clean = one_line(b, s, max, &cut);
 
 	for (const char *p = clean; p && *p; p++) {
 		if (*p == '&')
@@ -96,13 +93,14 @@ void mp_md_text(struct mp_buf *b, const char *s, size_t max)
 		else
 			mp_buf_append(b, p, 1);
 	}
-	if (is_cut(s, clean))
+	if (cut)
 		mp_buf_puts(b, "…");
 }
 
 void mp_md_code(struct mp_buf *b, const char *s, size_t max)
 {
-	_cleanup_free_ char *clean = one_line(b, s, max);
+	bool cut;
+	_cleanup_free_ char *clean = one_line(b, s, max, &cut);
 	size_t n = clean ? strlen(clean) : 0;
 
 	/* what would need a longer fence, or loses its blanks */
@@ -117,7 +115,7 @@ void mp_md_code(struct mp_buf *b, const char *s, size_t max)
 			mp_buf_puts(b, "\\");
 		mp_buf_append(b, p, 1);
 	}
-	mp_buf_puts(b, is_cut(s, clean) ? "…`" : "`");
+	mp_buf_puts(b, cut ? "…`" : "`");
 }
 
 static void percent_encode(struct mp_buf *b, const char *s, const char *special)

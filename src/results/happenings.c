@@ -111,7 +111,7 @@ static int add_collections(struct mp_suite_result *s, size_t *cap)
 
 		for (size_t i = 1; i < s->metrics.rows; i++)
 			n += count->v[i] > count->v[i - 1] && time->v[i] - time->v[i - 1] >= least;
-		if (n <= MAX_GC)
+		if (n <= MAX_GC || !isfinite(least))
 			break;
 		least = least > 0 ? least * 2 : 0.001;
 	}

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define MAX_PARTS      10000 /* S3's own limit */
+#define MAX_PAGES      1000  /* of a list: a store whose lists never end is not waited for */
 #define MAX_ANSWER     (16 << 20)
 #define MIB            (1024.0 * 1024.0)
 #define ETAG_MAX       (2 * MD5_DIGEST_LENGTH + sizeof("-10000"))
@@ -215,6 +216,7 @@ static int find_upload(struct mp_s3 *s, struct upload *u, struct mp_diag *d)
 {
 	_cleanup_free_ char *key_marker = NULL, *id_marker = NULL;
 	bool more = true;
+	int pages = 0;
 
 	while (more) {
 		_cleanup_free_ char *query = uploads_query(s, u->key, key_marker, id_marker),
@@ -227,7 +229,7 @@ static int find_upload(struct mp_s3 *s, struct upload *u, struct mp_diag *d)
 		if (r < 0)
 			return r;
 		doc = mp_s3_xml_parse(&page, "ListMultipartUploadsResult");
-		if (!doc)
+		if (!doc || ++pages > MAX_PAGES)
 			return no_answer(s, u->key, "list of uploads", d);
 		root = xmlDocGetRootElement(doc);
 		r = read_uploads(s, u, root);
@@ -270,6 +272,7 @@ static int list_parts(struct mp_s3 *s, struct upload *u, struct mp_diag *d)
 {
 	_cleanup_free_ char *marker = NULL;
 	bool more = true;
+	int pages = 0;
 
 	while (more) {
 		_cleanup_free_ char *before = marker ? mp_asprintf("part-number-marker=%s&", marker)
@@ -292,7 +295,7 @@ static int list_parts(struct mp_s3 *s, struct upload *u, struct mp_diag *d)
 		doc = mp_s3_xml_parse(&page, NULL);
 		root = doc ? xmlDocGetRootElement(doc) : NULL;
 		id = mp_s3_xml_child(root, "UploadId");
-		if (!id || strcmp(id, u->id) != 0)
+		if (!id || strcmp(id, u->id) != 0 || ++pages > MAX_PAGES)
 			return no_answer(s, u->key, "list of parts", d);
 		r = read_parts(u, root);
 		if (r < 0)
@@ -348,6 +351,10 @@ static int begin(struct mp_s3 *s, struct upload *u, struct mp_diag *d)
 	}
 	free(u->id);
 	u->id = NULL;
+	for (size_t i = 0; i < u->n; i++) { /* of an upload that ended while it was listed */
+		free(u->v[i].etag);
+		u->v[i].etag = NULL;
+	}
 	return create_upload(s, u, d);
 }
 
@@ -465,6 +472,7 @@ static int complete(struct mp_s3 *s, const struct upload *u, double size, struct
 		if (d)
 			*d = why;
 	}
+	s->gave_up |= again; /* time mends it */
 	return r;
 }
 

@@ -252,6 +252,7 @@ class Text(Case):
         self.assertIn("inference", self.stdout)
         for args, code, word in ((["--chart", "memory_rs"], 1, "did you mean 'memory_rss'"), (["--chart", "p90:Nobody"], 1, "Nobody"),
                                  (["--chart", "p90", "--suite", "zzz"], 1, "zzz"), (["--chart", "p90", "--markdown", "-"], 2, "at a time"),
+                                 (["--chart", "p90", "--github"], 2, "--github"),
                                  (["--output", "x"], 2, "belongs to")):
             with self.subTest(args=args):
                 self.call("report", run, *args, code=code)

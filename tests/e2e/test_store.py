@@ -503,6 +503,22 @@ class Parts(Remote):
         self.push(self.folder, code=1)
         self.assertIn("InvalidPart", self.stderr)
         self.assertEqual(self.unfinished(), 0)
+        # one that passes, but not soon enough: what was sent is kept for the next time
+        errors.extend([body.format("SlowDown")] * 5)
+        self.push(self.folder, code=1)
+        self.assertIn("SlowDown", self.stderr)
+        self.assertEqual(self.unfinished(), 1)
+        before = len(self.parts_sent())
+        self.push(self.folder)
+        self.assertEqual(self.parts_sent()[before:], [])
+        self.assertEqual(self.unfinished(), 0)
+
+    def test_lists_without_an_end(self):
+        page = ("<ListMultipartUploadsResult><IsTruncated>true</IsTruncated><NextKeyMarker>k</NextKeyMarker>"
+                "<NextUploadIdMarker>u</NextUploadIdMarker></ListMultipartUploadsResult>")
+        self.proxy.rule = lambda r: ("status", 200, page) if r.path.endswith("&uploads=") else None
+        self.push(self.folder, code=1)
+        self.assertIn("is no list of uploads", self.stderr)
 
     def test_end_whose_answer_is_lost(self):
         lost = []

@@ -64,7 +64,9 @@ static void markdown_is_escaped(void **state)
 	check_md(mp_md_text, "[x](http://h.example) www.h", 99,
 		 "\\[x\\]\\(http\\://h.example\\) www\\.h");
 	check_md(mp_md_text, "\\`$1~!", 99, "\\\\\\`\\$1\\~\\!");
-	check_md(mp_md_text, "ää", 3, "ä"); /* never half a character */
+	check_md(mp_md_text, "ää", 3, "ä…"); /* never half a character */
+	check_md(mp_md_text, "abc", 3, "abc");
+	check_md(mp_md_code, "abcd", 3, "`abc…`");
 	check_md(mp_md_text, NULL, 9, "");
 	check_md(mp_md_code, "a_b|<c>", 99, "`a_b\\|<c>`");
 	check_md(mp_md_code, "a`b", 99, "a\\`b");
@@ -298,6 +300,7 @@ static void charts(void **state)
 static void odd_charts(void **state)
 {
 	static double ts[] = {1, 2}, v[] = {NAN, NAN}, big[] = {-1e300, 1e300};
+	static double far[] = {1e17, 1e17}, endless[] = {-1.5e308, 1.5e308}; /* no time at all */
 	struct mp_chart_line line = {.name = (char[]){"x"}, .ts = ts, .v = v, .n = 2};
 	struct mp_chart c = {.title = (char[]){"t"},
 			     .suite = (char[]){"s"},
@@ -309,11 +312,12 @@ static void odd_charts(void **state)
 	struct mp_suite_result s = {0};
 
 	(void)state;
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 5; i++) {
 		_cleanup_buf_ struct mp_buf b = {0};
 
 		line.v = i == 1 ? big : v;
 		line.n = i == 2 ? 0 : 2;
+		line.ts = i == 3 ? far : i == 4 ? endless : ts;
 		assert_int_equal(mp_report_svg(&c, &b), 0);
 		assert_true(b.len < 20000);
 		assert_null(strstr(b.s, "nan"));

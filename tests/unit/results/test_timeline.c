@@ -125,6 +125,22 @@ static void collections_are_limited(void **state)
 	assert_string_equal(s.events[0].text, "a garbage collection stopped the JVM for 30 ms");
 }
 
+/* Numbers that no JVM writes: the search for what is long enough ends all the same. */
+static void absurd_collections(void **state)
+{
+	_cleanup_free_ char *dir = fresh_dir("absurd");
+	_cleanup_(mp_suite_result_done) struct mp_suite_result s = suite_in(dir);
+	_cleanup_buf_ struct mp_buf b = {0};
+
+	(void)state;
+	mp_buf_puts(&b, "ts,jvm_gc_count,jvm_gc_seconds\n");
+	for (int i = 0; i < 1000; i++)
+		mp_buf_printf(&b, "%d,%d,%s\n", 1700000000 + i, i, i % 2 ? "1.7e308" : "-1.7e308");
+	put_file(dir, "metrics.csv", b.s);
+	assert_int_equal(mp_results_load_series(&s, NULL), 0);
+	assert_true(s.n_events <= 500);
+}
+
 static void cost_of_the_recording(void **state)
 {
 	_cleanup_free_ char *dir = fresh_dir("cost"), *none = fresh_dir("no-cost");
@@ -192,6 +208,7 @@ int main(void)
 		cmocka_unit_test(phases_from_three_sources),
 		cmocka_unit_test(events_of_totals),
 		cmocka_unit_test(collections_are_limited),
+		cmocka_unit_test(absurd_collections),
 		cmocka_unit_test(cost_of_the_recording),
 		cmocka_unit_test(which_totals_are_rates),
 	};
