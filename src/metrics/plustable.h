@@ -135,6 +135,8 @@ enum mp_reader {
 	  "runs of its BPF programs")                                                              \
 	X(MON_LATE, "monitor_late_seconds", GAUGE, SECONDS, LOWER, MONITOR, true, false,           \
 	  "how long after it was due this sample began")                                           \
+	X(MON_SAMPLED, "monitor_sampled_ns", COUNTER, NONE, NONE, MONITOR, false, false,           \
+	  "when this sample's processes were read: ns of CLOCK_MONOTONIC, of the first of them")   \
 	X(MON_MISSED, "monitor_missed_ticks", COUNTER, COUNT, LOWER, MONITOR, true, false,         \
 	  "samples that were due and not made")                                                    \
 	X(MON_LINES, "monitor_dropped_lines", COUNTER, COUNT, LOWER, MONITOR, true, false,         \

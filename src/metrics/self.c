@@ -96,6 +96,8 @@ static void self_update(void *state, const struct mp_server *server, struct mp_v
 	struct self *s = state;
 
 	own_process(s, server->now_ns, v);
+	if (server->tree->n)
+		v[MP_XM_MON_SAMPLED] = mp_valid((double)server->tree->procs[0].cur.sampled_ns);
 	if (!s->context)
 		return;
 	if (s->context->meter)

@@ -187,12 +187,12 @@ def part_hooks(args, bars, data):
 def part_resolution(args, bars, data):
     say("resolution of cpu_percent against the load's own clock")
     data["resolution"] = resolution.run(2 if args.quick else 15, lambda text: None)
-    print(f"    {'':<26}{'interval':>9}{'true %':>10}{'readings':>20}{'median':>9}{'p99':>9}{'max':>9}  points off")
+    print(f"    {'':<26}{'interval':>9}{'true %':>10}{'readings':>20}{'median':>9}{'p99':>9}{'max':>9}  points off, of lines (unsure)")
     for r in data["resolution"]:
         print(f"    {r['load']:<26}{r['interval_s']:>7} s{r['true']:>10.3f}{r['low']:>10.3f}{r['high']:>10.3f}"
-              f"{r['median']:>9.4f}{r['p99']:>9.4f}{r['max']:>9.4f}")
+              f"{r['median']:>9.4f}{r['p99']:>9.4f}{r['max']:>9.4f}  {r['lines']} ({r['unsure']})")
     for r in data["resolution"]:
-        bars.add(f"resolution: {r['load']} at {r['interval_s']} s, p99 error", r["p99"], "<=", r["bar"], "pt")
+        bars.add(f"resolution: {r['load']} at {r['interval_s']} s, p99 error", r["p99"] if r["lines"] > r["unsure"] else None, "<=", r["bar"], "pt")
 
 
 def part_report(args, bars, data):
