@@ -39,15 +39,5 @@ int mp_agent_add_udp(struct mp_agent *a, int fd);
 int mp_agent_record(struct mp_agent *a, const char *dir, double interval_s,
 		    const char *const *extra, size_t n_extra, struct mp_diag *d);
 
-struct mp_agent_stats {
-	uint64_t ticks, missed;        /* of all intervals together */
-	uint64_t late_max_ns;          /* how long after it was due a sample began */
-	uint64_t late_sum_ns;          /* over `ticks` */
-	uint64_t late_ns;              /* of the latest sample */
-	uint64_t lines, dropped_lines; /* data lines sent, and not sent to clients too slow */
-	uint64_t clients, refused;     /* connections accepted, and closed at once */
-};
-void mp_agent_stats(const struct mp_agent *a, struct mp_agent_stats *ret_stats);
-
 /* Serves until a signal or a permitted `shutdown`. 0, or -EIO when the recording had to stop. */
 int mp_agent_run(struct mp_agent *a);

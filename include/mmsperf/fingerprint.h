@@ -45,7 +45,6 @@ struct mp_fingerprint {
 
 const char *mp_fp_key(enum mp_fp_field f);   /* in run.json: "cpu", "memory" */
 const char *mp_fp_title(enum mp_fp_field f); /* for people: "Processor" */
-bool mp_fp_decides(enum mp_fp_field f);      /* part of the id */
 
 /* Everything but the tools, and the id. root is "" for this machine, or a folder that holds a copy
  * of proc/, sys/ and etc/. What cannot be read stays NULL. 0 or -ENOMEM. */

@@ -9,7 +9,6 @@
 /* Reads a whole file of at most max bytes. *ret is NUL-terminated (not counted in *ret_len) and
  * owned by the caller. -EFBIG when larger. Works for /proc files (size unknown). */
 int mp_read_file(const char *path, size_t max, char **ret, size_t *ret_len);
-int mp_read_fd(int fd, size_t max, char **ret, size_t *ret_len);
 /* Writes to PATH.tmp.PID, fsyncs, renames: a reader sees the old or the new file, never a half. */
 int mp_write_file(const char *path, const void *data, size_t len, mode_t mode);
 int mp_write_all(int fd, const void *data, size_t len);

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-int mp_read_fd(int fd, size_t max, char **ret, size_t *ret_len)
+static int read_fd(int fd, size_t max, char **ret, size_t *ret_len)
 {
 	_cleanup_free_ char *buf = NULL;
 	size_t len = 0, cap = 0;
@@ -62,7 +62,7 @@ int mp_read_file(const char *path, size_t max, char **ret, size_t *ret_len)
 
 	if (fd < 0)
 		return -errno;
-	return mp_read_fd(fd, max, ret, ret_len);
+	return read_fd(fd, max, ret, ret_len);
 }
 
 int mp_write_all(int fd, const void *data, size_t len)

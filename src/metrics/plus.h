@@ -69,14 +69,10 @@ struct mp_context {
 int mp_context_open(struct mp_context *c, const char *path, int *ret_fd);
 
 /* serverfiles.c: where the server's files lie, as far as present privileges can tell. */
-/* Value of NAME in /proc/PID/environ; NULL: none, or not to be read. Caller frees. */
-char *mp_server_env(pid_t pid, const char *name);
 /* Folder i of those that may hold the server's metrics logs, the likeliest first; NULL: no more. */
 char *mp_server_log_dir(const struct mp_context *c, pid_t pid, const char *cmd, int i);
 /* Path i at which the JVM's hsperfdata may be; NULL: no more. */
 char *mp_server_hsperf_path(pid_t pid, const char *cmd, int i);
-/* Value of an option -Dname= in a command line joined by ' '; caller frees. NULL: none. */
-char *mp_cmd_property(const char *cmd, const char *name);
 /* Word after an option (-f, --mms-config); caller frees. NULL: none. */
 char *mp_cmd_option(const char *cmd, const char *option);
 

@@ -261,13 +261,6 @@ static void build_names(void)
 			names.recorded_names[names.n_recorded++] = names.all[i];
 }
 
-const char *const *mp_registry_names(size_t *ret_n)
-{
-	build_names();
-	*ret_n = names.n;
-	return names.all;
-}
-
 const char *mp_registry_nearest(const char *text)
 {
 	build_names();

@@ -18,7 +18,8 @@
 
 #define MAX_ENVIRON (4U << 20)
 
-char *mp_server_env(pid_t pid, const char *name)
+/* Value of NAME in /proc/PID/environ; NULL: none, or not to be read. Caller frees. */
+static char *server_env(pid_t pid, const char *name)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t len, n = strlen(name);
@@ -40,7 +41,8 @@ static char *word_after(const char *p)
 	return n ? strndup(p, n) : NULL;
 }
 
-char *mp_cmd_property(const char *cmd, const char *name)
+/* Value of an option -Dname= in a command line joined by ' '; caller frees. NULL: none. */
+static char *property(const char *cmd, const char *name)
 {
 	size_t n = strlen(name);
 
@@ -88,7 +90,7 @@ static const char *root_prefix(pid_t pid, char buf[64])
 /* By its environment and working directory, as log4j2.xml of MMS and TorchServe have it. */
 static char *told_log_dir(pid_t pid)
 {
-	_cleanup_free_ char *dir = mp_server_env(pid, "METRICS_LOCATION");
+	_cleanup_free_ char *dir = server_env(pid, "METRICS_LOCATION");
 	_cleanup_free_ char *cwd = read_link(pid, "cwd"), *whole = NULL;
 	char root[64];
 
@@ -123,7 +125,7 @@ char *mp_server_log_dir(const struct mp_context *c, pid_t pid, const char *cmd, 
 		return i == 0 ? strdup(c->server_logs) : NULL;
 	candidates[n++] = told_log_dir(pid);
 	candidates[n++] = c && c->learnt_logs ? strdup(c->learnt_logs) : NULL;
-	tmp = mp_cmd_property(cmd, "java.io.tmpdir");
+	tmp = property(cmd, "java.io.tmpdir");
 	candidates[n++] = beside(tmp);
 	pid_dir = parent_of(c ? c->pidfile : NULL);
 	candidates[n++] = beside(pid_dir);
@@ -167,7 +169,7 @@ static bool read_status(pid_t pid, int *ret_inner, uid_t *ret_uid)
 /* HotSpot on Linux writes to /tmp whatever java.io.tmpdir says; other JVMs obey it. */
 char *mp_server_hsperf_path(pid_t pid, const char *cmd, int i)
 {
-	_cleanup_free_ char *tmpdir = mp_cmd_property(cmd, "java.io.tmpdir");
+	_cleanup_free_ char *tmpdir = property(cmd, "java.io.tmpdir");
 	_cleanup_free_ char *env = NULL;
 	char root[64], user[32];
 	const char *prefix = root_prefix(pid, root), *dir;
@@ -181,7 +183,7 @@ char *mp_server_hsperf_path(pid_t pid, const char *cmd, int i)
 		dir = "/tmp";
 	else if (i == 1 && tmpdir)
 		dir = tmpdir;
-	else if (i == 1 + !!tmpdir && (env = mp_server_env(pid, "TMPDIR")))
+	else if (i == 1 + !!tmpdir && (env = server_env(pid, "TMPDIR")))
 		dir = env;
 	else
 		return NULL;

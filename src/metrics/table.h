@@ -408,7 +408,5 @@ int mp_name_parse(const char *text, struct mp_name *ret, char *note, size_t size
 /* Facts of a parsed name. */
 struct mp_metric_info mp_name_info(const struct mp_name *n);
 
-/* All canonical names, static; built at first use. */
-const char *const *mp_registry_names(size_t *ret_n);
-/* The one nearest to text, or NULL. */
+/* The canonical name nearest to text, static, or NULL. */
 const char *mp_registry_nearest(const char *text);

@@ -84,11 +84,6 @@ const char *mp_fp_title(enum mp_fp_field f)
 	return fields[f].title;
 }
 
-bool mp_fp_decides(enum mp_fp_field f)
-{
-	return fields[f].decides;
-}
-
 void mp_fingerprint_done(struct mp_fingerprint *fp)
 {
 	for (int f = 0; f < _MP_FP_MAX; f++)

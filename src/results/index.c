@@ -26,7 +26,7 @@
 #define LOCK_S    30.0  /* making an index of 10,000 runs takes some seconds */
 #define BUSY_MS   10000 /* for another process's transaction */
 
-int mp_index_errno(int code)
+static int errno_of(int code)
 {
 	switch (code & 0xff) {
 	case SQLITE_OK:
@@ -55,7 +55,7 @@ int mp_index_errno(int code)
 
 int mp_index_fault(const struct mp_index *ix, int code, struct mp_diag *d)
 {
-	return mp_diag_set(d, mp_index_errno(code), ix->path, 0, 0, "%s",
+	return mp_diag_set(d, errno_of(code), ix->path, 0, 0, "%s",
 			   ix->db ? sqlite3_errmsg(ix->db) : sqlite3_errstr(code));
 }
 

@@ -39,9 +39,8 @@ struct mp_index_stamp {
 	int64_t mtime_ns, size, inode;
 };
 
-/* -errno of an SQLite code: -EUCLEAN damaged, -ENOSPC, -EBUSY, -ENOMEM, -EACCES, -EIO. */
-int mp_index_errno(int sqlite_code);
-/* Fills d with what SQLite says; returns the -errno of code. */
+/* Fills d with what SQLite says; returns the -errno of code: -EUCLEAN damaged, -ENOSPC, -EBUSY,
+ * -ENOMEM, -EACCES, -EIO. */
 int mp_index_fault(const struct mp_index *ix, int code, struct mp_diag *d);
 int mp_index_exec(struct mp_index *ix, const char *sql, struct mp_diag *d);
 int mp_index_prepare(struct mp_index *ix, const char *sql, sqlite3_stmt **ret_stmt,

@@ -273,11 +273,6 @@ int mp_agent_record(struct mp_agent *a, const char *dir, double interval_s,
 	return r < 0 ? mp_diag_set(d, r, NULL, 0, 0, "cannot record: %s", strerror(-r)) : 0;
 }
 
-void mp_agent_stats(const struct mp_agent *a, struct mp_agent_stats *ret_stats)
-{
-	*ret_stats = a->stats;
-}
-
 static void record(struct mp_agent *a)
 {
 	struct mp_diag d = {0};

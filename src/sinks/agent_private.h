@@ -103,6 +103,15 @@ struct mp_client {
 
 struct mp_recorder;
 
+struct mp_agent_stats {
+	uint64_t ticks, missed;        /* of all intervals together */
+	uint64_t late_max_ns;          /* how long after it was due a sample began */
+	uint64_t late_sum_ns;          /* over `ticks` */
+	uint64_t late_ns;              /* of the latest sample */
+	uint64_t lines, dropped_lines; /* data lines sent, and not sent to clients too slow */
+	uint64_t refused;              /* connections closed at once */
+};
+
 struct mp_agent {
 	struct mp_agent_opts opts;
 	int epoll_fd;

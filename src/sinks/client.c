@@ -332,7 +332,6 @@ static void welcome(struct mp_agent *a, int fd, const struct mp_addr *peer)
 	if (!c->is_unix)
 		tune(fd);
 	c->may_shutdown = a->opts.enable_shutdown && (!c->is_unix || unix_may_shutdown(a, fd));
-	a->stats.clients++;
 	mp_agent_say(a, MP_LOG_DEBUG, "%s connected", name);
 	if (mp_agent_watch(a, &c->io, EPOLLIN) < 0)
 		c->dead = true;

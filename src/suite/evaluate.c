@@ -259,8 +259,8 @@ static struct mp_finding eval_seconds(const struct mp_criterion *c, const struct
 	return f;
 }
 
-struct mp_finding mp_eval_criterion(const struct mp_plan *p, const struct mp_criterion *c,
-				    const struct mp_evidence *e)
+static struct mp_finding eval_criterion(const struct mp_plan *p, const struct mp_criterion *c,
+					const struct mp_evidence *e)
 {
 	struct mp_finding f = {.state = MP_FIND_UNJUDGED, .observed = NAN};
 
@@ -387,7 +387,7 @@ static int add_criterion_case(const struct mp_plan *p, const struct mp_criterion
 			      const struct mp_evidence *e, struct mp_suite_result *s)
 {
 	const struct mp_case *x = find_xunit(c, e);
-	struct mp_finding f = mp_eval_criterion(p, c, e);
+	struct mp_finding f = eval_criterion(p, c, e);
 	_cleanup_(mp_case_done) struct mp_case k = {.observed = NAN};
 	const char *cond = mp_cond_text(c->cond);
 	double window;

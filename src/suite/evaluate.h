@@ -46,8 +46,6 @@ struct mp_evidence {
 	size_t n_by_label;
 };
 
-struct mp_finding mp_eval_criterion(const struct mp_plan *p, const struct mp_criterion *c,
-				    const struct mp_evidence *e);
 /*
  * One case a criterion into s->cases; s->verdict and s->reason from them where no fault of the
  * infrastructure was set before (s->verdict == MP_ERROR stays).

@@ -32,7 +32,8 @@ static size_t drop_body(char *data, size_t size, size_t n, void *user)
 	return size * n;
 }
 
-bool mp_server_answers(const char *url, long max_status)
+/* True when GET url gives any HTTP answer (max_status 0) or one below max_status. */
+static bool answers(const char *url, long max_status)
 {
 	CURL *curl = curl_easy_init();
 	long status = 0;
@@ -284,7 +285,7 @@ static int await_ready(struct mp_server *s, const char *url, struct mp_events *e
 	if (r < 0)
 		return r;
 	for (until = mp_now_s() + limit; mp_now_s() < until;) {
-		if (mp_server_answers(url, 400))
+		if (answers(url, 400))
 			return 0;
 		switch (mp_events_wait(ev, &s->child, -1, POLL_S)) {
 		case MP_WAKE_SIGNAL:
@@ -335,7 +336,7 @@ int mp_server_ensure(struct mp_server *s, const struct mp_plan *p, const char *o
 	/* ours runs for a suite of other files: the description lies in their trees, so compare
 	 * text */
 	if (s->spec && s->child.pid && !mp_server_has_died(s, d) && s->url &&
-	    mp_server_answers(url ? url : s->url, 0))
+	    answers(url ? url : s->url, 0))
 		return 0;
 	if (s->spec)
 		mp_server_stop(s);
@@ -348,7 +349,7 @@ int mp_server_ensure(struct mp_server *s, const struct mp_plan *p, const char *o
 				   "modules.jmeter.properties.hostname is given");
 		return 0;
 	}
-	if (mp_server_answers(s->url, 0))
+	if (answers(s->url, 0))
 		return 0;
 	if (!spec)
 		return mp_diag_set(d, -ECONNREFUSED, NULL, 0, 0,

@@ -34,8 +34,6 @@ bool mp_server_has_died(struct mp_server *s, struct mp_diag *d);
 void mp_server_stop(struct mp_server *s);
 void mp_server_done(struct mp_server *s);
 
-/* True when GET url gives any HTTP answer (max_status 0) or one below max_status. */
-bool mp_server_answers(const char *url, long max_status);
 /* How a collector is told which processes are meant; NULL when the MMS that runs is. */
 const char *mp_server_match(const struct mp_server *s);
 const char *mp_server_pidfile(const struct mp_server *s);

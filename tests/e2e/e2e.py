@@ -4,6 +4,7 @@
 Every test program ends with `e2e.main()`, which prints "N passed, N failed[, N skipped]" and the
 reason of each skip, and exits 1 when something failed.
 """
+import itertools
 import os
 import pathlib
 import socket
@@ -40,6 +41,24 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def ports(first, last):
+    """A function that gives the next free port of these. Not the kernel's own range: what the kernel chooses for somebody
+    else's connection may be the port that was just found free."""
+    numbers = itertools.cycle(range(first, last + 1))
+
+    def next_port():
+        for port in itertools.islice(numbers, last + 1 - first):
+            try:
+                with socket.socket() as probe:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # TIME_WAIT is no obstacle
+                    probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+        raise AssertionError(f"ports {first}-{last} are all in use")
+    return next_port
 
 
 class Agent:

@@ -1,114 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """The agent as its users meet it: the protocol over TCP, UDP and Unix sockets, several clients, a
-client that does not read, the watched tree going and coming, --start and --stop, and nothing left
-behind. The watched "server" is a small process tree of this file's own (`test_agent.py tree N`)."""
+client that does not read, the watched tree going and coming, recordings."""
 import csv
-import itertools
 import math
 import os
-import pathlib
-import shutil
 import signal
 import socket
-import subprocess
-import sys
-import tempfile
 import time
-import unittest
 
+import agentcase
 import e2e
 
-PORTS = itertools.cycle(range(19009, 19051))
 BASIC = ["total_processes", "total_workers", "sum_workers_memory_rss", "frontend_cpu_percent", "sum_all_cpu_percent"]
 
 
-def tree(workers):
-    """A server with `workers` forked workers; runs until it is killed, its workers then go too."""
-    import ctypes
-    libc = ctypes.CDLL(None)
-    parent = os.getpid()
-    for _ in range(workers):
-        if os.fork() == 0:
-            libc.prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
-            if os.getppid() != parent:
-                os._exit(0)
-            while True:
-                signal.pause()
-    print("up", flush=True)
-    end = time.monotonic() + 600
-    while time.monotonic() < end:
-        for _ in range(2000):  # some CPU, so that percentages are not zero
-            pass
-        time.sleep(0.005)
-
-
-def next_port():
-    for port in itertools.islice(PORTS, 42):
-        try:
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # TIME_WAIT is no obstacle
-                probe.bind(("127.0.0.1", port))
-            return port
-        except OSError:
-            continue
-    raise AssertionError("ports 19009-19050 are all in use")
-
-
-class Server:
-    """The watched tree; mark makes its command line recognisable."""
-
-    def __init__(self, workers, mark="plain"):
-        self.process = subprocess.Popen([sys.executable, __file__, "tree", str(workers), mark],
-                                        stdout=subprocess.PIPE, text=True)
-        self.pid = self.process.pid
-        assert self.process.stdout.readline() == "up\n"
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
-
-class Case(unittest.TestCase):
-    def setUp(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mmsperf-agent-"))
-        self.addCleanup(shutil.rmtree, self.folder, True)
-        self.port = next_port()
-        self.sock = self.folder / "agent.sock"
-
-    def agent(self, *args, **popen):
-        agent = e2e.Agent("--listen", f"127.0.0.1:{self.port}", "--unix", str(self.sock), *args, **popen)
-        self.addCleanup(agent.stop)
-        return agent
-
-    def server(self, workers=2, mark="plain"):
-        server = Server(workers, mark)
-        self.addCleanup(server.stop)
-        return server
-
-    def client(self, port=None):
-        client = e2e.Client(port or self.port)
-        self.addCleanup(client.close)
-        return client
-
-    def run_agent(self, *args):
-        """One that is expected to end by itself; (exit code, output)."""
-        done = subprocess.run([e2e.BINARY, "agent", *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, timeout=30)
-        return done.returncode, done.stdout
-
-    def assert_one_line(self, output):
-        self.assertEqual(len(output.splitlines()), 1, output)
-
-
-class Protocol(Case):
+class Protocol(agentcase.Case):
     def test_the_words_of_the_contract(self):
         server = self.server(3)
         self.agent("--pid", str(server.pid))
@@ -282,7 +189,7 @@ class Protocol(Case):
         self.assertIn("numeric address", agent.output)
 
 
-class Clients(Case):
+class Clients(agentcase.Case):
     def test_each_has_its_own_interval_and_metrics(self):
         server = self.server()
         self.agent("--pid", str(server.pid))
@@ -350,7 +257,7 @@ class Clients(Case):
         self.assertEqual(client.lines.readline(), "Yep\n")
 
 
-class Target(Case):
+class Target(agentcase.Case):
     def test_ready_before_the_server_and_following_restarts(self):
         mark = f"mark-{os.getpid()}-{self.port}"
         self.agent("--match", mark)
@@ -395,7 +302,7 @@ class Target(Case):
         self.assertIn("4194000", output)
 
 
-class Recording(Case):
+class Recording(agentcase.Case):
     def rows(self, name):
         with open(self.folder / "rec" / name, newline="") as file:
             return list(csv.reader(file))
@@ -458,181 +365,5 @@ class Recording(Case):
         self.assertTrue((self.folder / "rec" / "metrics.csv").read_text().endswith("\n"))
 
 
-class Starting(Case):
-    def place(self):
-        return ["--listen", f"127.0.0.1:{self.port}", "--unix", str(self.sock)]
-
-    def test_port_in_use_by_another_agent(self):
-        first = self.agent("--pid", str(os.getpid()))
-        code, output = self.run_agent("--listen", f"127.0.0.1:{self.port}", "--unix", str(self.folder / "two.sock"))
-        self.assertEqual(code, 1)
-        self.assert_one_line(output)
-        self.assertIn("another monitoring agent answers there", output)
-        self.assertIn(str(first.process.pid), output)
-        self.assertFalse((self.folder / "two.sock").exists())
-        self.assertFalse((self.folder / "two.pid").exists())
-
-    def test_port_in_use_by_something_else(self):
-        with socket.create_server(("127.0.0.1", self.port)):
-            code, output = self.run_agent(*self.place())
-        self.assertEqual(code, 1)
-        self.assert_one_line(output)
-        self.assertIn(f"127.0.0.1:{self.port}", output)
-        self.assertIn(f"pid {os.getpid()}", output)
-
-    def test_two_agents_at_one_unix_socket(self):
-        first = self.agent("--pid", str(os.getpid()))
-        code, output = self.run_agent("--no-socket", "--unix", str(self.sock))
-        self.assertEqual(code, 1)
-        self.assert_one_line(output)
-        self.assertIn(f"pid {first.process.pid}", output)
-
-    def test_other_addresses_need_allow(self):
-        for address in ("0.0.0.0", "[::]", "192.0.2.1"):
-            code, output = self.run_agent("--no-unix", "--listen", f"{address}:{self.port}")
-            self.assertEqual(code, 2)
-            self.assert_one_line(output)
-            self.assertIn("--allow", output)
-        for bad in ("--allow=10.0.0.0/40", "--listen=nonsense", "--match=(", "--pid=x", "--bogus", "word"):
-            code, output = self.run_agent("--no-unix", bad)
-            self.assertEqual(code, 2, bad)
-            self.assert_one_line(output)
-
-    def test_only_allowed_addresses_are_served(self):
-        # 127.0.0.1 is always allowed; an address of this host that is not loopback stands for another host
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.connect(("192.0.2.1", 9))
-            except OSError:
-                self.skipTest("this host has no address but loopback")
-            own = probe.getsockname()[0]
-        for allow, answer in (("198.51.100.0/24", ""), (f"{own}/32", "Yep\n")):
-            with e2e.Agent("--no-unix", "--listen", f"0.0.0.0:{self.port}", "--allow", allow, "--pid", str(os.getpid())):
-                local = self.client()
-                local.send("test\n")
-                self.assertEqual(local.lines.readline(), "Yep\n")
-                with socket.create_connection((own, self.port), 10) as sock:
-                    try:
-                        sock.sendall(b"test\n")
-                        got = sock.makefile("r").readline()
-                    except ConnectionResetError:
-                        got = ""
-                self.assertEqual(got, answer)
-                local.close()
-            self.port = next_port()
-
-    def test_ipv6(self):
-        try:
-            socket.create_server(("::1", 0), family=socket.AF_INET6).close()
-        except OSError as exc:
-            self.skipTest(f"no IPv6 loopback: {exc}")
-        with e2e.Agent("--no-unix", "--listen", f"[::1]:{self.port}", "--pid", str(os.getpid())):
-            with socket.create_connection(("::1", self.port), 10) as sock:
-                sock.sendall(b"test\n")
-                self.assertEqual(sock.recv(10), b"Yep\n")
-
-    def test_start_and_stop_may_be_repeated(self):
-        place = self.place() + ["--pid", str(os.getpid())]
-        self.addCleanup(self.run_agent, "--stop", *self.place())
-        code, output = self.run_agent("--start", *place)
-        self.assertEqual(code, 0, output)
-        client = self.client()  # it is ready when --start returns
-        client.send("test\n")
-        self.assertEqual(client.lines.readline(), "Yep\n")
-        code, output = self.run_agent("--start", *place)
-        self.assertEqual(code, 0, output)
-        self.assertIn("already runs", output)
-        code, output = self.run_agent("--start", "--listen", f"127.0.0.1:{next_port()}", "--unix", str(self.sock))
-        self.assertEqual(code, 1, "an agent elsewhere is not the one that was asked for")
-        self.assert_one_line(output)
-        code, output = self.run_agent("--stop", *self.place())
-        self.assertEqual(code, 0, output)
-        self.assertIn("stopped", output)
-        with self.assertRaises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", self.port))
-        code, output = self.run_agent("--stop", *self.place())
-        self.assertEqual(code, 0, output)
-        self.assertIn("no agent runs", output)
-        self.assertEqual([p.name for p in self.folder.iterdir()], ["agent.log"])
-
-    def test_start_says_why_it_cannot(self):
-        with socket.create_server(("127.0.0.1", self.port)):
-            code, output = self.run_agent("--start", *self.place())
-        self.assertEqual(code, 1)
-        self.assert_one_line(output)
-        self.assertIn("in use", output)
-        self.assertEqual(list(self.folder.iterdir()), [])
-
-    def test_two_starts_at_once(self):
-        self.addCleanup(self.run_agent, "--stop", *self.place())
-        both = [subprocess.Popen([e2e.BINARY, "agent", "--start", *self.place(), "--pid", str(os.getpid())],
-                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
-        outputs = [p.communicate(timeout=40)[0] for p in both]
-        self.assertEqual([p.returncode for p in both], [0, 0], outputs)
-
-    def test_the_socket_of_a_killed_agent_is_replaced(self):
-        agent = self.agent("--pid", str(os.getpid()))
-        agent.process.kill()
-        agent.process.wait()
-        self.agent("--pid", str(os.getpid()))
-        client = self.client()
-        client.send("test\n")
-        self.assertEqual(client.lines.readline(), "Yep\n")
-
-    def test_signals_leave_nothing_behind(self):
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            agent = self.agent("--pid", str(os.getpid()))
-            client = self.client()
-            client.subscribe(["total_processes"], 0.05)
-            client.read()
-            pids = self.family(agent.process.pid)
-            agent.process.send_signal(number)
-            self.assertEqual(agent.process.wait(timeout=10), 0)
-            self.assertEqual(list(self.folder.iterdir()), [])
-            for pid in pids:
-                e2e.wait_for(f"the end of {pid}", lambda: self.state(pid) in ("", "Z"))
-            client.close()
-
-    @staticmethod
-    def state(pid):
-        try:
-            return open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0]
-        except OSError:
-            return ""
-
-    @staticmethod
-    def family(pid):
-        children = open(f"/proc/{pid}/task/{pid}/children").read().split()
-        return [pid, *map(int, children)]
-
-    def test_no_privilege_is_kept(self):
-        if os.geteuid() != 0:
-            self.skipTest("not root: there are no privileges to drop")
-        agent = self.agent("--pid", str(os.getpid()))
-        status = dict(l.rstrip("\n").split(":\t", 1) for l in open(f"/proc/{agent.process.pid}/status") if ":\t" in l)
-        uids = set(status["Uid"].split())
-        self.assertNotIn("0", uids)
-        if agent.rung.startswith("BPF"):
-            self.assertEqual(int(status["CapPrm"], 16), 0, status)
-            self.assertEqual(int(status["CapEff"], 16), 0, status)
-        self.assertEqual(int(status["CapInh"], 16), 0)
-        self.assertEqual(int(status["CapAmb"], 16), 0)
-        self.assertEqual(status["NoNewPrivs"], "1")
-
-    def test_ready_quickly(self):
-        times = []
-        for _ in range(5):
-            start = time.monotonic()
-            agent = self.agent("--pid", str(os.getpid()))
-            times.append(time.monotonic() - start)
-            agent.stop()
-        print("ready after", ", ".join(f"{t * 1000:.0f} ms" for t in sorted(times)))
-        # the figure is 300 ms; the best of five, because other programs use this machine
-        self.assertLess(min(times), 0.3)
-
-
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["tree"]:
-        tree(int(sys.argv[2]))
-    else:
-        e2e.main()
+    e2e.main()

@@ -3,14 +3,12 @@
 """What a real Multi Model Server says of itself, as the collector reads it without any privilege: its JVM, its metrics
 logs, its management API, ends of its workers; also when the server's files are closed to everybody but its user, when
 it restarts, and when it believes in workers that are not there."""
-import itertools
 import json
 import math
 import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -31,19 +29,7 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whateve
 IMAGE = e2e.ROOT / "tests/inputs/digit-3.png"
 
 
-PORTS = itertools.cycle(range(18400, 18480))  # the server refuses ports the kernel would choose: they are too high for it
-
-
-def next_port():
-    for port in itertools.islice(PORTS, 80):
-        try:
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # TIME_WAIT is no obstacle
-                probe.bind(("127.0.0.1", port))
-            return port
-        except OSError:
-            continue
-    raise AssertionError("ports 18400-18479 are all in use")
+next_port = e2e.ports(18400, 18479)  # the server refuses ports the kernel would choose: they are too high for it
 
 
 class Server:
