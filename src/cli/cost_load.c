@@ -113,6 +113,7 @@ int mp_cost_load(unsigned ms)
 	make_events(to, from, disk, block, ms);
 	(void)close(TAKE_FD(to));
 	(void)kill(pid, SIGKILL);
-	(void)waitpid(pid, NULL, 0);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
 	return 0;
 }

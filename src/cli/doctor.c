@@ -26,7 +26,7 @@ static const struct mp_check *(*const tables[])(size_t *ret_n) = {
 	mp_doctor_server, mp_doctor_machine, mp_doctor_tools,
 };
 
-void mp_found(struct mp_finding *f, enum mp_finding_status s, const char *fmt, ...)
+void mp_found(struct mp_check_result *f, enum mp_finding_status s, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -48,7 +48,8 @@ bool mp_first_line(const char *path, char *line, size_t size)
 	return true;
 }
 
-static void print_text(const struct mp_check *c, const struct mp_finding *f, const char **section)
+static void print_text(const struct mp_check *c, const struct mp_check_result *f,
+		       const char **section)
 {
 	if (!*section || strcmp(*section, c->section) != 0)
 		printf("%s%s\n", *section ? "\n" : "", c->section);
@@ -58,7 +59,7 @@ static void print_text(const struct mp_check *c, const struct mp_finding *f, con
 		printf("%37s-> %s\n", "", f->to_do);
 }
 
-static int add_json(json_t *all, const struct mp_check *c, const struct mp_finding *f)
+static int add_json(json_t *all, const struct mp_check *c, const struct mp_check_result *f)
 {
 	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "section", c->section, "name",
 			      c->name, "status", status_names[f->status], "seen", f->seen, "to_do",
@@ -78,7 +79,7 @@ static bool run_checks(json_t *all, int *ret_r)
 		const struct mp_check *c = tables[k](&n);
 
 		for (const struct mp_check *end = c + n; c < end; c++) {
-			struct mp_finding f = {0};
+			struct mp_check_result f = {0};
 
 			c->run(c, &f);
 			if (f.status != MP_FOUND_OK && c->to_do && !f.to_do[0])

@@ -10,7 +10,7 @@
 
 enum mp_finding_status { MP_FOUND_OK, MP_FOUND_NOTE, MP_FOUND_MISSING, _MP_FOUND_MAX };
 
-struct mp_finding {
+struct mp_check_result {
 	enum mp_finding_status status;
 	char seen[320];  /* what is there, or why it is not */
 	char to_do[320]; /* empty: nothing */
@@ -18,7 +18,7 @@ struct mp_finding {
 
 struct mp_check {
 	const char *section, *name;
-	void (*run)(const struct mp_check *c, struct mp_finding *f);
+	void (*run)(const struct mp_check *c, struct mp_check_result *f);
 	const char *arg;     /* of run: a path, a program */
 	int number;          /* of run: a rung, a fact, a capability */
 	const char *meaning; /* of a setting: said behind its value; NULL: nothing */
@@ -26,7 +26,7 @@ struct mp_check {
 	bool needed;         /* missing: no suite can be run, exit status 1 */
 };
 
-void mp_found(struct mp_finding *f, enum mp_finding_status s, const char *fmt, ...)
+void mp_found(struct mp_check_result *f, enum mp_finding_status s, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* First line of a small file without its newline; false when it cannot be read. */
 bool mp_first_line(const char *path, char *line, size_t size);

@@ -45,7 +45,7 @@ static void free_source(struct mp_source **s)
 }
 #define _cleanup_source_ _cleanup_(free_source)
 
-static void check_rung(const struct mp_check *c, struct mp_finding *f)
+static void check_rung(const struct mp_check *c, struct mp_check_result *f)
 {
 	_cleanup_source_ struct mp_source *s = open_quietly((enum mp_rung)c->number);
 
@@ -58,7 +58,7 @@ static void check_rung(const struct mp_check *c, struct mp_finding *f)
 }
 
 /* c->number: a row of mp_group_rows. */
-static void check_group(const struct mp_check *c, struct mp_finding *f)
+static void check_group(const struct mp_check *c, struct mp_check_result *f)
 {
 	_cleanup_source_ struct mp_source *s = open_quietly(MP_RUNG_SNAPSHOT);
 	unsigned group = mp_group_rows[c->number].group;
@@ -102,7 +102,7 @@ const struct mp_check *mp_doctor_groups(size_t *ret_n)
 	return checks;
 }
 
-static void check_statistics(const struct mp_check *c, struct mp_finding *f)
+static void check_statistics(const struct mp_check *c, struct mp_check_result *f)
 {
 	_cleanup_source_ struct mp_source *s = open_quietly(MP_RUNG_SNAPSHOT);
 	uint64_t ns, runs;
@@ -139,7 +139,9 @@ static int drop_in_child(void)
 	return kept;
 }
 
-static void check_drop(const struct mp_check *c, struct mp_finding *f)
+#define DROP_WITHIN_S 10 /* it takes some 100 ms; a child that hangs ends itself */
+
+static void check_drop(const struct mp_check *c, struct mp_check_result *f)
 {
 	int status, kept;
 	pid_t pid;
@@ -147,8 +149,10 @@ static void check_drop(const struct mp_check *c, struct mp_finding *f)
 	(void)c;
 	(void)fflush(NULL);
 	pid = fork();
-	if (pid == 0)
+	if (pid == 0) {
+		(void)alarm(DROP_WITHIN_S);
 		_exit(drop_in_child());
+	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status) ||
 	    WEXITSTATUS(status) == 255) {
 		mp_found(f, MP_FOUND_MISSING, "a reading after it fails");
@@ -164,7 +168,7 @@ static void check_drop(const struct mp_check *c, struct mp_finding *f)
 		mp_found(f, MP_FOUND_OK, "works: no capability is kept");
 }
 
-static void check_opener(const struct mp_check *c, struct mp_finding *f)
+static void check_opener(const struct mp_check *c, struct mp_check_result *f)
 {
 	const struct mp_opener_opts opts = {0};
 	struct mp_opener *o = NULL;
@@ -181,7 +185,7 @@ static void check_opener(const struct mp_check *c, struct mp_finding *f)
 
 /* --- probes ---------------------------------------------------------------------------------- */
 
-static void check_fact(const struct mp_check *c, struct mp_finding *f)
+static void check_fact(const struct mp_check *c, struct mp_check_result *f)
 {
 	struct mp_facts facts;
 	const char *label = mp_fact_rows[c->number].label;
@@ -246,7 +250,7 @@ static pid_t find_server(void)
 	return pid;
 }
 
-static void check_server(const struct mp_check *c, struct mp_finding *f)
+static void check_server(const struct mp_check *c, struct mp_check_result *f)
 {
 	pid_t pid = find_server();
 
@@ -275,7 +279,7 @@ static int try_to_read(pid_t pid, const char *name)
 	return 0;
 }
 
-static void check_server_files(const struct mp_check *c, struct mp_finding *f)
+static void check_server_files(const struct mp_check *c, struct mp_check_result *f)
 {
 	static const char *const names[] = {"cmdline", "stat", "io", "fd", "environ"};
 	_cleanup_buf_ struct mp_buf refused = {0};

@@ -14,7 +14,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-static void check_kernel(const struct mp_check *c, struct mp_finding *f)
+static void check_kernel(const struct mp_check *c, struct mp_check_result *f)
 {
 	struct utsname u;
 
@@ -25,7 +25,7 @@ static void check_kernel(const struct mp_check *c, struct mp_finding *f)
 		mp_found(f, MP_FOUND_OK, "%s %s, %s", u.sysname, u.release, u.machine);
 }
 
-static void check_btf(const struct mp_check *c, struct mp_finding *f)
+static void check_btf(const struct mp_check *c, struct mp_check_result *f)
 {
 	struct stat st;
 
@@ -35,7 +35,7 @@ static void check_btf(const struct mp_check *c, struct mp_finding *f)
 		mp_found(f, MP_FOUND_MISSING, "%s cannot be read", c->arg);
 }
 
-static void check_setting(const struct mp_check *c, struct mp_finding *f)
+static void check_setting(const struct mp_check *c, struct mp_check_result *f)
 {
 	const char *meaning = c->meaning ? c->meaning : "";
 	char line[160];
@@ -48,7 +48,7 @@ static void check_setting(const struct mp_check *c, struct mp_finding *f)
 }
 
 /* A setting that is wrong when it is 0. */
-static void check_switch(const struct mp_check *c, struct mp_finding *f)
+static void check_switch(const struct mp_check *c, struct mp_check_result *f)
 {
 	check_setting(c, f);
 	if (f->status == MP_FOUND_OK && f->seen[0] == '0')
@@ -58,7 +58,7 @@ static void check_switch(const struct mp_check *c, struct mp_finding *f)
 }
 
 /* The option of a mount of /proc: " - proc proc rw,hidepid=invisible". */
-static void check_hidepid(const struct mp_check *c, struct mp_finding *f)
+static void check_hidepid(const struct mp_check *c, struct mp_check_result *f)
 {
 	_cleanup_free_ char *text = NULL;
 	const char *line, *end, *p;
@@ -86,7 +86,7 @@ static void check_hidepid(const struct mp_check *c, struct mp_finding *f)
 			(int)strcspn(p, ", \n"), p);
 }
 
-static void check_capability(const struct mp_check *c, struct mp_finding *f)
+static void check_capability(const struct mp_check *c, struct mp_check_result *f)
 {
 	_cleanup_free_ char *status = NULL;
 	unsigned long long eff = 0;
@@ -110,7 +110,7 @@ static const char *limit_text(char text[static 32], rlim_t v)
 	return text;
 }
 
-static void check_limit(const struct mp_check *c, struct mp_finding *f)
+static void check_limit(const struct mp_check *c, struct mp_check_result *f)
 {
 	char soft[32], hard[32];
 	struct rlimit l;

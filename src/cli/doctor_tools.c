@@ -51,7 +51,7 @@ static bool version_of(const char *const *argv, char *line, size_t size)
 	return total > 0 && mp_child_code(&child) == 0;
 }
 
-static void check_program(const struct mp_check *c, struct mp_finding *f)
+static void check_program(const struct mp_check *c, struct mp_check_result *f)
 {
 	_cleanup_free_ char *path = mp_find_program(c->arg);
 	const char *const argv[] = {path, "--version", NULL};
@@ -69,7 +69,7 @@ static void check_program(const struct mp_check *c, struct mp_finding *f)
  * bzt tells its version only when it runs something: its own Python is asked, the one that the
  * script's first line names.
  */
-static void check_python_of(struct mp_finding *f, const char *script, bool python_itself)
+static void check_python_of(struct mp_check_result *f, const char *script, bool python_itself)
 {
 	char line[200], version[200] = "";
 	const char *argv[] = {line + 2, "-c", NULL, NULL};
@@ -87,7 +87,7 @@ static void check_python_of(struct mp_finding *f, const char *script, bool pytho
 
 enum { BZT, PYTHON, PLUGIN };
 
-static void check_bzt(const struct mp_check *c, struct mp_finding *f)
+static void check_bzt(const struct mp_check *c, struct mp_check_result *f)
 {
 	struct mp_run_opts o = {0};
 	struct mp_tools t = {0};
@@ -104,7 +104,7 @@ static void check_bzt(const struct mp_check *c, struct mp_finding *f)
 	mp_tools_done(&t);
 }
 
-static void check_file(const struct mp_check *c, struct mp_finding *f)
+static void check_file(const struct mp_check *c, struct mp_check_result *f)
 {
 	if (mp_is_file(c->arg) && !access(c->arg, X_OK))
 		mp_found(f, MP_FOUND_OK, "%s", c->arg);
@@ -113,7 +113,7 @@ static void check_file(const struct mp_check *c, struct mp_finding *f)
 }
 
 /* The jar's name has the version; asking it would start a JVM. */
-static void check_jmeter(const struct mp_check *c, struct mp_finding *f)
+static void check_jmeter(const struct mp_check *c, struct mp_check_result *f)
 {
 	_cleanup_free_ char *dir = NULL;
 	_cleanup_closedir_ DIR *d = NULL;
@@ -153,7 +153,7 @@ static const char *xml_version(void)
 	return LIBXML_DOTTED_VERSION;
 }
 
-static void check_library(const struct mp_check *c, struct mp_finding *f)
+static void check_library(const struct mp_check *c, struct mp_check_result *f)
 {
 	static const struct {
 		const char *name;

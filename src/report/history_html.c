@@ -69,8 +69,13 @@ static size_t count_commits(const struct mp_history_group *g)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < g->n_runs; i++)
-		n += !i || strcmp(g->runs[i]->commit, g->runs[i - 1]->commit) != 0;
+	for (size_t i = 0; i < g->n_runs; i++) {
+		size_t k = 0;
+
+		while (k < i && strcmp(g->runs[i]->commit, g->runs[k]->commit))
+			k++;
+		n += k == i;
+	}
 	return n;
 }
 
