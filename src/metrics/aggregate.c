@@ -256,9 +256,11 @@ static void compute(struct mp_view *v, struct mp_agg *a, int model)
 	if (mp_proc_info[a->metric].scale == MP_SCALE_RATE) {
 		(void)compute_values(v, a, model, &members);
 		/* a member at its first sample has no rate yet; the others' sum is a value */
-		if (v->has_before && v->updates > 1 && (a->n || !members))
-			a->sum = (struct mp_value){.v = fmax(a->total + gone_pct(v, a, model), 0),
-						   .valid = true};
+		if (v->has_before && v->updates > 1 && (a->n || !members)) {
+			double sum = a->total + gone_pct(v, a, model);
+
+			a->sum = (struct mp_value){.v = sum > 0 ? sum : 0, .valid = true};
+		}
 	} else if (a->metric >= MP_PM_AUX) {
 		if (compute_values(v, a, model, &members))
 			a->sum = aux_sum(v, a);

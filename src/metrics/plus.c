@@ -34,11 +34,11 @@ int mp_plus_need(struct mp_plus *p, enum mp_reader r)
 
 void mp_plus_update(struct mp_plus *p, const struct mp_tree *t)
 {
-	struct mp_server s = {.tree = t, .pid = t->frontend, .cmd = "", .now_ns = mp_now_ns()};
+	struct mp_server s = {.tree = t, .pid = t->frontend, .cmd = "", .unpaced = p->unpaced};
 
 	if (!p->any)
 		return;
-	s.unpaced = p->unpaced;
+	s.now_ns = mp_now_ns();
 	for (size_t i = 0; i < t->n; i++)
 		if (t->frontend && (pid_t)t->procs[i].cur.tgid == t->frontend) {
 			s.start_ns = t->procs[i].cur.start_ns;

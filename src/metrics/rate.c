@@ -60,6 +60,14 @@ struct interval {
 	double *model;
 };
 
+/* More than all CPUs can only be the past of something adopted and gone at once. */
+static double percent(const struct interval *in, double ns, double most)
+{
+	double pct = 100.0 * ns / in->dt_ns;
+
+	return pct < most ? pct : most;
+}
+
 static void add(struct interval *in, enum mp_role role, int model, double ns)
 {
 	in->role[role] += ns;
@@ -175,11 +183,10 @@ int mp_rate_update(struct mp_view *v)
 			in.model[m] = (double)(t->models[m].gone.t.run_ns -
 					       (m < v->n_model_gone ? v->model_gone_ns[m] : 0));
 		compare(v, &in);
-		/* more than all CPUs can only be the past of something adopted and gone at once */
 		for (int k = 0; k < _MP_ROLE_MAX; k++)
-			v->extra_pct[k] = fmin(100.0 * in.role[k] / in.dt_ns, most);
+			v->extra_pct[k] = percent(&in, in.role[k], most);
 		for (size_t m = 0; m < t->n_models; m++)
-			v->model_extra_pct[m] = fmin(100.0 * in.model[m] / in.dt_ns, most);
+			v->model_extra_pct[m] = percent(&in, in.model[m], most);
 	}
 	remember(v);
 	return 0;

@@ -35,7 +35,8 @@ int mp_ticker_get(struct mp_agent *a, double interval_s, struct mp_ticker **ret_
 	r = t->io.fd < 0 ? -errno : mp_view_new(a->opts.meter, &t->view);
 	if (r == 0) {
 		mp_view_use(t->view, a->opts.context);
-		r = mp_agent_watch(a, &t->io, EPOLLIN);
+		/* always read when it is told of: by level, the next wait would ask it again */
+		r = mp_agent_watch(a, &t->io, EPOLLIN | EPOLLET);
 	}
 	if (r < 0) {
 		if (t->io.fd >= 0)
