@@ -191,6 +191,8 @@ static int set_names(struct mp_criterion *c)
 			      labelled ? c->label : "", wanted[c->cond], c->threshold_text);
 	if (!c->message && c->window_text)
 		mp_buf_printf(&n, " %s %s", mp_logic_text(c->logic), c->window_text);
+	if (!c->message && c->during_load)
+		mp_buf_puts(&n, " of the load");
 	/* what bzt is given: the plain number where the criterion is rewritten */
 	(void)mp_format_double(number, c->threshold);
 	if (c->kind == MP_CRIT_MONITOR)
@@ -428,11 +430,24 @@ static int set_subject(struct mp_criterion *c, char *subject, struct place *p)
 	return check_metric(c, p);
 }
 
+/* "during: load": JMeter's own start, in which nothing is asked of the server, does not count. bzt
+ * knows no such thing: to it the criterion neither stops nor fails. */
+static int parse_during(struct mp_criterion *c, const char *text, struct place *p)
+{
+	if (c->kind != MP_CRIT_MONITOR)
+		return bad(p, "'during' is for monitored metrics%s%s", "", "");
+	if (strcmp(text, "load") != 0)
+		return bad(p, "during '%s' is not known: only 'load' is%s", text, "");
+	c->during_load = c->needs_rewrite = true;
+	return 0;
+}
+
 static int parse_map(struct mp_criterion *c, const struct mp_yaml *y, mp_expand_fn expand,
 		     void *data, struct place *p)
 {
 	_cleanup_free_ char *cls = NULL, *subject = NULL, *cond = NULL, *logic = NULL,
-			    *window = NULL, *diff = NULL, *stop = NULL, *fail = NULL;
+			    *window = NULL, *diff = NULL, *stop = NULL, *fail = NULL,
+			    *during = NULL;
 	int r = map_text(y, "class", expand, data, p, &cls);
 
 	c->is_map = true;
@@ -463,6 +478,10 @@ static int parse_map(struct mp_criterion *c, const struct mp_yaml *y, mp_expand_
 		r = map_text(y, "timeframe", expand, data, p, &window);
 	if (!r && window && *window)
 		r = parse_window(c, window, p);
+	if (!r)
+		r = map_text(y, "during", expand, data, p, &during);
+	if (!r && during && *during)
+		r = parse_during(c, during, p);
 	if (!r)
 		r = map_text(y, "message", expand, data, p, &c->message);
 	if (!r)

@@ -36,6 +36,7 @@ struct mp_criterion {
 	char *window_text; /* "5s" or NULL */
 	double window_s;   /* 0: no timeframe */
 	bool stop, fail;
+	bool during_load;    /* judged by us, over the load's time; bzt looks from its start on */
 	double diff_percent; /* NaN: none */
 	const char *file;    /* borrowed from the YAML tree */
 	int line, col;

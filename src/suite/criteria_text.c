@@ -81,8 +81,8 @@ int mp_crit_to_yaml(const struct mp_criterion *c, struct mp_yaml **ret_y)
 		      number, c->percent ? "%" : "", logics[c->logic]);
 	if (c->window_s > 0)
 		mp_buf_printf(&b, "timeframe: %ss\n", window);
-	mp_buf_printf(&b, "stop: %s\nfail: %s\n", c->stop ? "true" : "false",
-		      c->fail ? "true" : "false");
+	mp_buf_printf(&b, "stop: %s\nfail: %s\n", c->stop && !c->during_load ? "true" : "false",
+		      c->fail && !c->during_load ? "true" : "false");
 	if (!isnan(c->diff_percent)) { /* nothing to bzt, but comparisons read it from its files */
 		(void)mp_format_double(number, c->diff_percent);
 		mp_buf_printf(&b, "diff_percent: %s\n", number);

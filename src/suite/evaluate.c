@@ -178,6 +178,24 @@ static void eval_rows_with_value(const struct mp_plan *p, const struct mp_criter
 	mp_eval_series(c, ts, v, n, ret);
 }
 
+/* Rows of the load's time as a table of its own that borrows them; false: none. */
+static bool rows_of_load(const struct mp_table *t, const struct mp_series *col,
+			 const struct mp_evidence *e, struct mp_table *ret_t,
+			 struct mp_series *ret_col)
+{
+	size_t from = 0, to = t->rows;
+
+	if (e->load_from_s <= 0)
+		return false;
+	while (from < to && t->ts[from] < e->load_from_s)
+		from++;
+	while (to > from && t->ts[to - 1] > e->load_to_s)
+		to--;
+	*ret_t = (struct mp_table){.ts = t->ts + from, .rows = to - from};
+	*ret_col = (struct mp_series){.name = col->name, .v = col->v + from, .unit = col->unit};
+	return from < to;
+}
+
 static struct mp_finding eval_monitor(const struct mp_plan *p, const struct mp_criterion *c,
 				      const struct mp_evidence *e)
 {
@@ -185,26 +203,25 @@ static struct mp_finding eval_monitor(const struct mp_plan *p, const struct mp_c
 	struct mp_finding f = {.state = MP_FIND_UNJUDGED, .observed = NAN};
 	/* another source's values are not to be taken for this one's */
 	const struct mp_series *col = find_column(e->bzt, c, is_only_logged(p, src));
-	size_t from = 0, to;
+	struct mp_table rows;
+	struct mp_series part;
 
 	/* the very values that bzt judged */
-	if (col) {
+	if (col && !c->during_load) {
 		eval_rows_with_value(p, c, e->bzt, col, &f);
 		return f;
 	}
+	if (col) {
+		if (rows_of_load(e->bzt, col, e, &rows, &part))
+			eval_rows_with_value(p, c, &rows, &part, &f);
+		return f;
+	}
 	/* else our own recording of this machine, while there was load as bzt watches it */
-	if (!src || !(src->ours || src->local_host) || e->load_from_s <= 0)
+	if (!src || !(src->ours || src->local_host))
 		return f;
 	col = find_column(e->own, c, true);
-	if (!col)
-		return f;
-	to = e->own->rows;
-	while (from < to && e->own->ts[from] < e->load_from_s)
-		from++;
-	while (to > from && e->own->ts[to - 1] > e->load_to_s)
-		to--;
-	if (from < to)
-		mp_eval_series(c, e->own->ts + from, col->v + from, to - from, &f);
+	if (col && rows_of_load(e->own, col, e, &rows, &part))
+		mp_eval_series(c, rows.ts, part.v, rows.rows, &f);
 	return f;
 }
 
@@ -351,7 +368,8 @@ static char *failure_message(const struct mp_criterion *c, const struct mp_findi
 static int judge(const struct mp_criterion *c, const struct mp_finding *f, const struct mp_case *x,
 		 const struct mp_evidence *e, struct mp_case *k)
 {
-	bool by_bzt = x && x->verdict >= MP_FAILED, by_us = f->state == MP_FIND_TRIGGERED;
+	bool by_bzt = x && x->verdict >= MP_FAILED && !c->during_load,
+	     by_us = f->state == MP_FIND_TRIGGERED;
 	/* requests that were cut off at the end count as failed in whole-run figures */
 	bool too_early = e->incomplete && c->kind == MP_CRIT_DATA && c->window_s <= 0;
 

@@ -19,9 +19,9 @@ static const char *const top_keys[] = {
 static const char *const execution_keys[] = {
 	"concurrency", "ramp-up", "hold-for", "iterations", "throughput",  "scenario", "executor",
 	"criteria",    "delay",   "start-at", "steps",      "distributed", "files",    "env"};
-static const char *const criterion_keys[] = {"class",     "subject",   "label",       "condition",
-					     "threshold", "timeframe", "logic",       "stop",
-					     "fail",      "message",   "diff_percent"};
+static const char *const criterion_keys[] = {"class",     "subject",   "label",        "condition",
+					     "threshold", "timeframe", "logic",        "stop",
+					     "fail",      "message",   "diff_percent", "during"};
 
 /* A key that is nearly one of those, where that one is missing: a slip. */
 static int check_keys(const struct mp_yaml *map, const char *const *keys, size_t n,

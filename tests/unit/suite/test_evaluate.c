@@ -215,6 +215,32 @@ static void test_witnesses(void **state)
 	assert_int_equal(judge(&b), MP_PASSED);
 }
 
+/* bzt, which looks from its own start on, said that it failed, and its log has the values. */
+static void test_during_load(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	b.e.bzt = &b.own;
+	b.v[0] = b.v[1] = 6;
+	b.xunit.verdict = MP_FAILED;
+	assert_int_equal(judge(&b), MP_FAILED);
+	bench_init(&b);
+	b.e.bzt = &b.own;
+	b.v[0] = b.v[1] = 6;
+	b.xunit.verdict = MP_FAILED;
+	b.c.during_load = true;
+	b.e.load_from_s = 1002;
+	assert_int_equal(judge(&b), MP_PASSED);
+	bench_init(&b);
+	b.e.bzt = &b.own;
+	b.c.during_load = true;
+	b.e.load_from_s = 1002;
+	b.v[2] = 6;
+	assert_int_equal(judge(&b), MP_FAILED);
+}
+
 static void test_no_value_is_an_error(void **state)
 {
 	struct bench b;
@@ -374,6 +400,7 @@ int main(void)
 		cmocka_unit_test(test_no_data),
 		cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_witnesses),
+		cmocka_unit_test(test_during_load),
 		cmocka_unit_test(test_no_value_is_an_error),
 		cmocka_unit_test(test_no_value_after_a_stop),
 		cmocka_unit_test(test_infra_stays),
