@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A list of runs for people and for machines. Called by runs.c and runs_prune.c. */
 #include "cli/runs.h"
+#include "results/text.h"
 
 #include <mmsperf/cleanup.h>
 #include <mmsperf/str.h>
@@ -26,52 +27,54 @@ static int width_of_output(void)
 		       : NARROW;
 }
 
-static bool is_continuation(char c)
+/* The part of s that begins where at most so many columns follow. */
+static const char *tail(const char *s, int columns)
 {
-	return ((unsigned char)c & 0xc0) == 0x80;
-}
+	int w, rest = mp_text_columns(s);
 
-/* Characters, not bytes: names may be UTF-8. */
-static int length(const char *s)
-{
-	int n = 0;
-
-	for (; *s; s++)
-		n += !is_continuation(*s);
-	return n;
-}
-
-/* Where the n-th character of s begins. */
-static const char *at_character(const char *s, int n)
-{
-	while (*s && n > 0) {
-		s++;
-		while (is_continuation(*s))
-			s++;
-		n--;
+	while (rest > columns) {
+		s += mp_text_step(s, &w);
+		rest -= w;
 	}
 	return s;
 }
 
+/* How many bytes of s take at most so many columns. */
+static size_t head(const char *s, int columns)
+{
+	const char *p = s;
+	int w;
+
+	while (*p) {
+		size_t n = mp_text_step(p, &w);
+
+		if (w > columns)
+			break;
+		columns -= w;
+		p += n;
+	}
+	return (size_t)(p - s);
+}
+
 static void put_name(struct mp_buf *b, const char *id, int room)
 {
-	int n = length(id), head = room - KEEP_TAIL - 1;
-
-	if (n <= room)
+	if (mp_text_columns(id) <= room)
 		mp_buf_puts(b, id);
 	else
-		mp_buf_printf(b, "%.*s…%s", (int)(at_character(id, head) - id), id,
-			      at_character(id, n - KEEP_TAIL));
+		mp_buf_printf(b, "%.*s…%s", (int)head(id, room - KEEP_TAIL - 1), id,
+			      tail(id, KEEP_TAIL));
 }
 
 static void put_tags(struct mp_buf *b, const char *tags, int room)
 {
 	while (*tags) {
 		size_t n = strcspn(tags, " ");
+		_cleanup_free_ char *tag = strndup(tags, n);
+		int columns = tag ? mp_text_columns(tag) : (int)n;
 
-		room -= (int)n + 2;
+		room -= columns + 2;
 		if (room < 0) {
-			if (room + (int)n >= 0)
+			if (room + columns >= 0)
 				mp_buf_puts(b, " …");
 			return;
 		}
@@ -102,7 +105,7 @@ static void print_row(const struct mp_run_row *r, int width)
 		mp_buf_printf(&b, "%-*s ", MP_FP_ID_LEN, *r->fingerprint ? r->fingerprint : "-");
 	used = (int)b.len;
 	put_name(&b, r->id, width - used);
-	used += length(b.s + used);
+	used += mp_text_columns(b.s + used);
 	if (r->hold_cap_s > 0 && used + (int)strlen(QUICK) <= width) {
 		mp_buf_puts(&b, QUICK);
 		used += (int)strlen(QUICK);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void add(struct mp_pf_sched *to, const struct mp_pf_sched *x)
 {
@@ -58,17 +59,21 @@ static int read_small(int dir, const char *tid, const char *name, char *buf, siz
 	return n > 0 ? 0 : -ESRCH;
 }
 
-static struct mp_pf_thread *find(struct mp_pf_member *m, pid_t tid)
+/* /proc lists threads in one order: the next is mostly where the last one was found, and one. */
+static struct mp_pf_thread *find(struct mp_pf_member *m, size_t near, pid_t tid)
 {
-	for (size_t i = 0; i < m->n_threads; i++)
-		if (m->threads[i].tid == tid)
-			return &m->threads[i];
+	for (size_t i = 0; i < m->n_threads; i++) {
+		struct mp_pf_thread *t = &m->threads[(near + i) % m->n_threads];
+
+		if (t->tid == tid)
+			return t;
+	}
 	return NULL;
 }
 
-static int keep(struct mp_pf_member *m, pid_t tid, const struct mp_pf_sched *s)
+static int keep(struct mp_pf_member *m, size_t *near, pid_t tid, const struct mp_pf_sched *s)
 {
-	struct mp_pf_thread *t = find(m, tid);
+	struct mp_pf_thread *t = find(m, *near, tid);
 
 	if (t && s->delay_ns < t->s.delay_ns)
 		add(&m->gone, &t->s); /* another thread has its tid by now */
@@ -85,7 +90,17 @@ static int keep(struct mp_pf_member *m, pid_t tid, const struct mp_pf_sched *s)
 		t = &m->threads[m->n_threads++];
 	}
 	*t = (struct mp_pf_thread){.tid = tid, .seen = true, .s = *s};
+	*near = (size_t)(t - m->threads) + 1;
 	return 0;
+}
+
+/* A list that is read while threads end may leave out one that lives. */
+static bool is_gone(int dir, pid_t tid)
+{
+	char name[16];
+
+	(void)snprintf(name, sizeof(name), "%d", tid);
+	return faccessat(dir, name, F_OK, 0) < 0;
 }
 
 void mp_pf_read_sched(struct mp_pf_member *m, struct mp_rec *r)
@@ -94,7 +109,7 @@ void mp_pf_read_sched(struct mp_pf_member *m, struct mp_rec *r)
 	_cleanup_closedir_ DIR *dir = NULL;
 	struct mp_pf_sched s, all;
 	struct dirent *e;
-	size_t n = 0;
+	size_t n = 0, near = 0;
 	int fd = openat(m->dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
@@ -113,13 +128,13 @@ void mp_pf_read_sched(struct mp_pf_member *m, struct mp_rec *r)
 		    read_small(fd, e->d_name, "status", status, sizeof(status)) < 0)
 			continue; /* it ended meanwhile, or this kernel does not have it */
 		if (!mp_pf_sched_parse(schedstat, status, &s) ||
-		    keep(m, (pid_t)strtol(e->d_name, NULL, 10), &s) < 0)
+		    keep(m, &near, (pid_t)strtol(e->d_name, NULL, 10), &s) < 0)
 			return;
 	}
 	all = m->gone;
 	for (size_t i = 0; i < m->n_threads; i++) {
 		add(&all, &m->threads[i].s);
-		if (m->threads[i].seen)
+		if (m->threads[i].seen || !is_gone(fd, m->threads[i].tid))
 			m->threads[n++] = m->threads[i];
 		else
 			add(&m->gone, &m->threads[i].s);

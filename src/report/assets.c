@@ -20,6 +20,7 @@
 
 EMBED(css, "src/report/assets/page.css");
 EMBED(shell_js, "src/report/assets/shell.js");
+EMBED(plan_js, "src/report/assets/plan.js");
 EMBED(charts_js, "src/report/assets/charts.js");
 EMBED(page_js, "src/report/assets/page.js");
 EMBED(compare_js, "src/report/assets/compare.js");
@@ -32,6 +33,7 @@ static const struct {
 } assets[] = {
 	[MP_ASSET_CSS] = {mp_asset_css, mp_asset_css_end},
 	[MP_ASSET_SHELL_JS] = {mp_asset_shell_js, mp_asset_shell_js_end},
+	[MP_ASSET_PLAN_JS] = {mp_asset_plan_js, mp_asset_plan_js_end},
 	[MP_ASSET_CHARTS_JS] = {mp_asset_charts_js, mp_asset_charts_js_end},
 	[MP_ASSET_PAGE_JS] = {mp_asset_page_js, mp_asset_page_js_end},
 	[MP_ASSET_COMPARE_JS] = {mp_asset_compare_js, mp_asset_compare_js_end},

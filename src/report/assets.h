@@ -12,6 +12,7 @@ struct mp_asset {
 enum mp_asset_id {
 	MP_ASSET_CSS,
 	MP_ASSET_SHELL_JS,
+	MP_ASSET_PLAN_JS,
 	MP_ASSET_CHARTS_JS,
 	MP_ASSET_PAGE_JS,
 	MP_ASSET_COMPARE_JS,

@@ -1,6 +1,6 @@
 # Files embedded in the program by src/report/assets.c (.incbin); included by the main Makefile.
 # uPlot comes from tools/setup/uplot.sh; without it the page has tables and says why no charts.
-REPORT_ASSETS := $(addprefix src/report/assets/,page.css shell.js charts.js page.js compare.js \
+REPORT_ASSETS := $(addprefix src/report/assets/,page.css shell.js plan.js charts.js page.js compare.js \
 	history.js)
 UPLOT := uPlot.iife.min.js uPlot.min.css
 

@@ -333,7 +333,7 @@ void mp_html_chart_notes(struct mp_buf *b)
 
 void mp_html_scripts(struct mp_buf *b, enum mp_asset_id page)
 {
-	const enum mp_asset_id scripts[] = {MP_ASSET_UPLOT_JS, MP_ASSET_SHELL_JS,
+	const enum mp_asset_id scripts[] = {MP_ASSET_UPLOT_JS, MP_ASSET_SHELL_JS, MP_ASSET_PLAN_JS,
 					    MP_ASSET_CHARTS_JS, page};
 
 	mp_buf_puts(b, "<script>\n");

@@ -302,7 +302,7 @@ static int status_fault(const struct mp_s3 *s, const struct request *q, long sta
 }
 
 /* Half of the pause is chance: those who were turned away together do not come back together. */
-static void wait_before(struct mp_s3 *s, unsigned int tries, double until)
+void mp_s3_wait(struct mp_s3 *s, unsigned int tries, double until)
 {
 	double pause = fmin(LAST_PAUSE_S, FIRST_PAUSE_S * pow(2, (double)tries));
 	double jitter = (double)(mp_now_ns() / 1000 % 1000) / 1000;
@@ -370,7 +370,7 @@ static int perform(struct mp_s3 *s, struct request *q, struct mp_diag *d)
 				*d = why;
 			return r;
 		}
-		wait_before(s, tries++, failing_since + s->give_up_s);
+		mp_s3_wait(s, tries++, failing_since + s->give_up_s);
 	}
 }
 

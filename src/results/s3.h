@@ -82,6 +82,10 @@ struct mp_s3_call {
 int mp_s3_call(struct mp_s3 *s, const struct mp_s3_call *c, struct mp_buf *ret_answer,
 	       char **ret_etag, struct mp_diag *d);
 
+/* Before the next try: longer with each of them, as long as the store asked for, not beyond until
+ * (mp_now_s()). Counts a retry. */
+void mp_s3_wait(struct mp_s3 *s, unsigned int tries, double until);
+
 /* One answer to a listing's query. */
 int mp_s3_list_page(struct mp_s3 *s, const char *query, struct mp_buf *ret, struct mp_diag *d);
 

@@ -8,6 +8,8 @@
  */
 #include "results/s3.h"
 
+#include <mmsperf/clock.h>
+
 #include <errno.h>
 #include <libxml/parser.h>
 #include <math.h>
@@ -444,6 +446,7 @@ static int complete(struct mp_s3 *s, const struct upload *u, double size, struct
 	char sha256[SHA256_DIGEST_STRING_LENGTH];
 	_cleanup_buf_ struct mp_buf b = {0};
 	struct mp_s3_body body = {.fd = -1, .sha256 = sha256};
+	double until = mp_now_s() + s->give_up_s;
 	bool again = true;
 	int r = -EIO;
 
@@ -457,9 +460,11 @@ static int complete(struct mp_s3 *s, const struct upload *u, double size, struct
 	body.text = b.s;
 	body.size = b.len;
 	(void)SHA256Data((const uint8_t *)b.s, b.len, sha256);
-	for (int i = 0; i < COMPLETE_TRIES && again; i++) {
+	for (unsigned int i = 0; i < COMPLETE_TRIES && again; i++) {
 		struct mp_diag why = {0};
 
+		if (i)
+			mp_s3_wait(s, i - 1, until);
 		r = complete_once(s, u,
 				  &(struct mp_s3_call){.method = "POST",
 						       .key = u->key,

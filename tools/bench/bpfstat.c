@@ -4,9 +4,9 @@
  * Keeps the run-time statistics of BPF switched on while it lives. On each line of stdin it prints
  * one JSON object, program name -> id, type, runs and run time in ns, of the programs that PID has
  * open (found by /proc/PID/fdinfo; several with one name are added up).
- * A line "run ID N" runs a syscall program N times back to back and prints the CPU ns of one run:
- * the hot loop of a snapshot. Ends at the end of stdin. "off" instead of a PID: only waits, with
- * the statistics on.
+ * A line "run ID N" runs a syscall program N times back to back and prints the CPU ns of one run,
+ * its system call included: the hot loop of a snapshot, with the statistics off as everybody runs
+ * it. Ends at the end of stdin. "off" instead of a PID: only waits, with the statistics on.
  */
 #include "common.h"
 
@@ -116,6 +116,17 @@ static void report(const char *pid)
 	fflush(stdout);
 }
 
+/* They are kept by the descriptor until it is closed. */
+static int statistics_on(void)
+{
+	union bpf_attr a = {.enable_stats.type = BPF_STATS_RUN_TIME};
+	int fd = bpf(BPF_ENABLE_STATS, &a);
+
+	if (fd < 0)
+		die("BPF_ENABLE_STATS");
+	return fd;
+}
+
 static void hot(unsigned id, int times)
 {
 	union bpf_attr a = {};
@@ -142,25 +153,26 @@ static void hot(unsigned id, int times)
 
 int main(int argc, char **argv)
 {
-	union bpf_attr a = {.enable_stats.type = BPF_STATS_RUN_TIME};
 	char line[128];
 	unsigned id;
-	int n;
+	int n, stats;
 
 	if (argc != 2) {
 		fprintf(stderr, "usage: bpfstat PID|off\n");
 		return 2;
 	}
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (bpf(BPF_ENABLE_STATS, &a) < 0) /* held by the descriptor until we end */
-		die("BPF_ENABLE_STATS");
+	stats = statistics_on();
 	puts("ready");
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin)) {
-		if (sscanf(line, "run %u %d", &id, &n) == 2)
+		if (sscanf(line, "run %u %d", &id, &n) == 2) {
+			close(stats);
 			hot(id, n);
-		else
+			stats = statistics_on();
+		} else {
 			report(argv[1]);
+		}
 	}
 	return 0;
 }
