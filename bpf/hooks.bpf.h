@@ -79,7 +79,7 @@ static __always_inline void mp_cmd_read(struct mp_cmd *cmd, struct task_struct *
 		cmd->len = len;
 }
 
-static __always_inline int mp_on_exec(struct task_struct *task, pid_t old_pid, const bool hold)
+static __always_inline int mp_on_exec(struct task_struct *task, const bool hold)
 {
 	__u32 slot = mp_pid_slot(task->tgid), pid;
 	struct mp_slot *s;
@@ -102,8 +102,6 @@ static __always_inline int mp_on_exec(struct task_struct *task, pid_t old_pid, c
 	 */
 	if (hold && !mp_hold(slot, task))
 		mp_drop(MP_DROP_HELD);
-	if (old_pid != task->pid) /* as a thread that was created it is no more */
-		__sync_fetch_and_add(&s->threads_ended, 1);
 	/* The number is written last and first made impossible: a reader sees whether both match.
 	 */
 	*(volatile __u32 *)&cmd->execs = ~0U;
@@ -135,11 +133,8 @@ static __always_inline int mp_on_exit(struct task_struct *task, const bool hold)
 		return 0;
 	if (mp_state_of(slot) != MP_SLOT_LIVE && !mp_is_of_slot(task, s))
 		return 0;
-	if (task->pid != task->tgid) {
-		__sync_fetch_and_add(&s->threads_ended, 1);
-		if (mp_has_run_delay())
-			__sync_fetch_and_add(&s->run_delay_ns, task->sched_info.run_delay);
-	}
+	if (task->pid != task->tgid && mp_has_run_delay())
+		__sync_fetch_and_add(&s->run_delay_ns, task->sched_info.run_delay);
 	if (*(volatile int *)&sig->live.counter || mp_state_of(slot) != MP_SLOT_LIVE)
 		return 0;
 	s->exit_ns = bpf_ktime_get_ns();

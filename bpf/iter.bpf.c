@@ -22,7 +22,7 @@ struct {
 static __always_inline void mp_rec_begin(struct mp_rec *r, struct mp_slot *s,
 					 struct signal_struct *sig, __u32 want)
 {
-	mp_read_slot(r, s);
+	mp_read_slot(r, s, sig);
 	r->valid = (want & (MP_HAS_CPU | MP_HAS_SCHED)) | MP_HAS_THREADS;
 	if (mp_has_io())
 		r->valid |= want & MP_HAS_IO;
@@ -143,7 +143,7 @@ int BPF_PROG(mp_i_newtask, struct task_struct *task, unsigned long clone_flags)
 SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(mp_i_exec, struct task_struct *task, pid_t old_pid)
 {
-	return mp_on_exec(task, old_pid, false);
+	return mp_on_exec(task, false);
 }
 
 SEC("?tp_btf/sched_process_exit")

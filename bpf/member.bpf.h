@@ -189,7 +189,7 @@ static __always_inline __u32 mp_member_add(struct task_struct *leader, __u32 par
 	s->parent_slot = parent_slot;
 	s->gen = gen;
 	s->flags = flags;
-	s->threads_peak = 1;
+	s->threads_first = s->threads_peak = 1;
 	if (hold && !mp_hold(slot, leader)) {
 		mp_drop(MP_DROP_HELD);
 		goto give_back;
@@ -311,8 +311,10 @@ static __always_inline void mp_adopt_one(struct task_struct *leader, const bool 
 		}
 		mp_adoption.added++;
 		s = mp_slot_of(slot);
-		if (s)
-			mp_peak(s, BPF_CORE_READ(leader, signal, nr_threads));
+		if (s) {
+			s->threads_first = BPF_CORE_READ(leader, signal, nr_threads);
+			mp_peak(s, s->threads_first);
+		}
 		/* User space fills it in; whatever the slot's last owner left must not be taken for
 		 * it. */
 		cmd = bpf_map_lookup_elem(&mp_cmds, &slot);

@@ -260,14 +260,32 @@ static __always_inline void mp_read_fds(struct mp_rec *r, struct files_struct *f
 	r->valid |= MP_HAS_FDS;
 }
 
-/* What the record takes over from the slot. */
-static __always_inline void mp_read_slot(struct mp_rec *r, struct mp_slot *s)
+/*
+ * Threads that ended cost no hook anything: they are those that were there or were made and are no
+ * more (the leader stays until the process goes). A thread counts in nr_threads before the hook
+ * counts it, so the difference may be low for a moment, but never falls.
+ */
+static __always_inline void mp_read_ended(struct mp_rec *r, struct mp_slot *s,
+					  struct signal_struct *sig)
 {
+	__u32 before = r->state == MP_REC_LIVE && r->start_ns == s->start_ns ? r->threads_ended : 0;
+	__u32 n = MP_LOAD(s->threads_created) + s->threads_first, now;
+
+	r->threads_created = n - s->threads_first;
+	mp_fence();
+	now = MP_LOAD(sig->nr_threads);
+	n -= now ? now : 1;
+	r->threads_ended = (__s32)(n - before) > 0 ? n : before;
+}
+
+/* What the record takes over from the slot. */
+static __always_inline void mp_read_slot(struct mp_rec *r, struct mp_slot *s,
+					 struct signal_struct *sig)
+{
+	mp_read_ended(r, s, sig);
 	r->start_ns = s->start_ns;
 	r->tgid = s->vtgid;
 	r->parent_slot = s->parent_slot;
-	r->threads_created = s->threads_created;
-	r->threads_ended = s->threads_ended;
 	r->threads_peak = s->threads_peak;
 	r->execs = s->execs;
 	r->flags = s->flags;

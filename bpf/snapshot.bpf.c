@@ -112,7 +112,7 @@ static __always_inline bool mp_read_process(struct mp_rec *r, struct mp_slot *s,
 	__u64 floor = r->state == MP_REC_LIVE && r->start_ns == s->start_ns ? r->run_ns : 0;
 	int threads;
 
-	mp_read_slot(r, s);
+	mp_read_slot(r, s, sig);
 	r->sampled_ns = now;
 	r->valid = (want & (MP_HAS_CPU | MP_HAS_SCHED)) | MP_HAS_THREADS;
 	if (mp_has_io())
@@ -322,7 +322,7 @@ int BPF_PROG(mp_newtask, struct task_struct *task, unsigned long clone_flags)
 SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(mp_exec, struct task_struct *task, pid_t old_pid)
 {
-	return mp_on_exec(task, old_pid, true);
+	return mp_on_exec(task, true);
 }
 
 SEC("?tp_btf/sched_process_exit")

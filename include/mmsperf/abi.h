@@ -104,8 +104,9 @@ struct mp_slot {
 	__u32 tgid;         /* in the initial pid namespace: index of mp_pids */
 	__u32 vtgid;        /* in the agent's pid namespace */
 	__u32 parent_slot;
-	__u32 gen; /* of its root's adoption; another one than the present: forgotten */
-	__u32 threads_created, threads_ended;
+	__u32 gen;             /* of its root's adoption; another one than the present: forgotten */
+	__u32 threads_created; /* since it became a member */
+	__u32 threads_first;   /* when it did; those that ended are the difference to today's */
 	__u32 execs;
 	__u16 flags;        /* enum mp_rec_flags */
 	__u16 threads_peak; /* most at once since it became a member; more than 65535 are that many

@@ -170,7 +170,7 @@ static void give_up(struct mp_bpf *b, uint32_t slot, uint64_t now)
 				     .tgid = s->vtgid,
 				     .parent_slot = s->parent_slot,
 				     .threads_created = s->threads_created,
-				     .threads_ended = s->threads_ended,
+				     .threads_ended = s->threads_created + s->threads_first - 1,
 				     .threads_peak = s->threads_peak,
 				     .execs = s->execs,
 				     .valid = MP_HAS_THREADS,

@@ -3,9 +3,10 @@
  * A synthetic process tree, always the same: tree PROCS THREADS FDS BACKGROUND
  * It has a model server's shape: a frontend, below it a listener that was exec'd as a worker
  * script, below that the workers it forked: PROCS processes in all, THREADS threads and FDS
- * descriptors each. BACKGROUND processes outside the tree sleep for ever: a reader of /proc meets
- * them. Every member's main thread uses 100 us of CPU four times a second, so the numbers move.
- * Prints "root PID" when all of it stands; ends, with all of it, when stdin does.
+ * descriptors each, and as many mappings as a worker of the real server has. BACKGROUND processes
+ * outside the tree sleep for ever: a reader of /proc meets them. Every member's main thread uses
+ * 100 us of CPU four times a second, so the numbers move. Prints "root PID" when all of it stands;
+ * ends, with all of it, when stdin does.
  */
 #include "common.h"
 
@@ -13,7 +14,12 @@
 #include <limits.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
+
+/* /proc/PID/maps of a worker with a small model: 274 lines over 56 files. Each costs a reader of
+ * smaps; a program as small as this one has 25. */
+#define MAPPINGS 250
 
 #define READY_FD 3 /* end of a pipe: its reader sees the end when all members closed it */
 
@@ -31,6 +37,24 @@ static void *sleeper(void *arg)
 	return arg;
 }
 
+/* No two neighbours that could become one: every other page is for writing. */
+static void map_pages(const char *file)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		die("mappings");
+	for (int i = 0; i < MAPPINGS; i++) {
+		volatile const char *page = mmap(
+			NULL, 4096, i % 2 ? PROT_READ : PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+
+		if (page == MAP_FAILED)
+			die("mappings");
+		(void)page[0];
+	}
+	close(fd);
+}
+
 /* One member, complete: never returns. */
 static void member(int threads, int fds, int index)
 {
@@ -39,6 +63,7 @@ static void member(int threads, int fds, int index)
 	pthread_t t;
 	int fd;
 
+	map_pages("/proc/self/exe");
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, PTHREAD_STACK_MIN + 16384);
 	for (int i = 1; i < threads; i++)
