@@ -69,13 +69,12 @@ static void test_tree_larger_than_slots(void **state)
 {
 	static pid_t kids[KIDS];
 	double end = mp_now_s() + DEADLINE_S * 2;
-	struct mp_source *s;
+	struct mp_source *s = source_or_skip(state);
 	pid_t late;
 
 	skip_where_slow();
 	for (int i = 0; i < KIDS; i++)
 		kids[i] = spawn_idle();
-	s = source_or_skip(state);
 	/* This process is a member as well. */
 	assert_int_equal(s->ops->adopt(s, getpid()), -ENOSPC);
 	assert_int_equal(dropped(s, MP_DROP_SLOTS_FULL), KIDS + 1 - MP_MAX_SLOTS);
