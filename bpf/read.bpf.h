@@ -71,6 +71,10 @@ static __always_inline __u64 mp_thread_run_ns(struct task_struct *t)
 	mp_met_running = 1;
 	/* Probe reads: as many as CPUs, and the verifier is spared two pointers in a loop. */
 	rq = BPF_CORE_READ(t, se.cfs_rq, rq);
+	/* On its way off the CPU the slice is in the sum already: long, where a virtual CPU stands
+	 * still meanwhile. */
+	if ((__u64)BPF_CORE_READ(rq, curr) != (__u64)t)
+		return MP_LOAD(t->se.sum_exec_runtime);
 	irq_ns = (__s64)(BPF_CORE_READ(rq, clock) - BPF_CORE_READ(rq, clock_task));
 	start = MP_LOAD(t->se.exec_start);
 	/* Both move together at a tick: one more look if that was now. */

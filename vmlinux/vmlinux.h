@@ -97,6 +97,7 @@ struct sched_info {
 struct rq {
 	u64 clock;
 	u64 clock_task;
+	struct task_struct *curr;
 };
 
 struct cfs_rq {
