@@ -59,6 +59,12 @@ static __always_inline void mp_calibrate(void)
 	mp_clock_off = (__s64)(BPF_CORE_READ(cur, se.exec_start) + irq_ns - mp_calib_ns);
 }
 
+/* Since 6.12 one that goes to sleep may stay on its queue. */
+static __always_inline bool mp_is_delayed(struct task_struct *t)
+{
+	return bpf_core_field_exists(t->se.sched_delayed) && t->se.sched_delayed;
+}
+
 /* CPU time of one thread, the slice that is running included. */
 static __always_inline __u64 mp_thread_run_ns(struct task_struct *t)
 {
@@ -73,7 +79,7 @@ static __always_inline __u64 mp_thread_run_ns(struct task_struct *t)
 	rq = BPF_CORE_READ(t, se.cfs_rq, rq);
 	/* On its way off the CPU the slice is in the sum already: long, where a virtual CPU stands
 	 * still meanwhile. */
-	if ((__u64)BPF_CORE_READ(rq, curr) != (__u64)t)
+	if (!t->on_rq || mp_is_delayed(t) || (__u64)BPF_CORE_READ(rq, curr) != (__u64)t)
 		return MP_LOAD(t->se.sum_exec_runtime);
 	irq_ns = (__s64)(BPF_CORE_READ(rq, clock) - BPF_CORE_READ(rq, clock_task));
 	start = MP_LOAD(t->se.exec_start);

@@ -105,6 +105,7 @@ struct cfs_rq {
 };
 
 struct sched_entity {
+	unsigned char sched_delayed;
 	u64 exec_start;
 	u64 sum_exec_runtime;
 	struct cfs_rq *cfs_rq;
