@@ -243,15 +243,26 @@ static void test_without_btf(void **state)
 	expect_procfs(hide_btf, "type information");
 }
 
+/* Of several reasons the first is told. */
+static void skip_without_btf(void)
+{
+	if (access("/sys/kernel/btf/vmlinux", R_OK) == 0)
+		return;
+	print_message("skipped: without type information that is the reason\n");
+	skip();
+}
+
 static void test_bpf_forbidden(void **state)
 {
 	(void)state;
+	skip_without_btf();
 	expect_procfs(refuse_by_policy, "allow bpf(2)");
 }
 
 static void test_bpf_not_built_in(void **state)
 {
 	(void)state;
+	skip_without_btf();
 	expect_procfs(be_built_without, "built without BPF");
 }
 
