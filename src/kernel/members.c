@@ -27,8 +27,9 @@ typedef int mp_members_not_built; /* ISO C wants something in a file */
 #define CALIBRATE_REST_NS                                                                          \
 	(2 * MP_NSEC_PER_SEC) /* 0.1 ms at 50 ppm, in the first who runs again                     \
 			       */
-#define MISSED_EVERY_NS MP_NSEC_PER_SEC
-#define LOAD_ONCE(x)    (*(const volatile __typeof__(x) *)&(x))
+#define CALIBRATE_WITHIN_NS 50000
+#define MISSED_EVERY_NS     MP_NSEC_PER_SEC
+#define LOAD_ONCE(x)        (*(const volatile __typeof__(x) *)&(x))
 
 uint32_t mp_members_top(const struct mp_bpf *b)
 {
@@ -46,7 +47,7 @@ uint32_t mp_members_top(const struct mp_bpf *b)
  */
 void mp_members_calibrate(struct mp_bpf *b)
 {
-	uint64_t now = mp_now_ns();
+	uint64_t now = mp_now_ns(), told;
 	struct timespec cpu;
 
 	b->skel->bss->mp_calib_ns = 0;
@@ -54,11 +55,15 @@ void mp_members_calibrate(struct mp_bpf *b)
 	    now - b->calibrated_ns <
 		    (b->skel->bss->mp_met_running ? CALIBRATE_EVERY_NS : CALIBRATE_REST_NS))
 		return;
-	b->skel->bss->mp_met_running = 0;
-	b->calibrated_ns = now;
 	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu))
 		return;
-	b->skel->bss->mp_calib_ns = mp_now_ns();
+	/* An interrupt or a virtual CPU that stood still came between both clocks: next time. */
+	told = mp_now_ns();
+	if (told - now > CALIBRATE_WITHIN_NS && b->skel->bss->mp_clock_off)
+		return;
+	b->skel->bss->mp_met_running = 0;
+	b->calibrated_ns = now;
+	b->skel->bss->mp_calib_ns = told;
 	b->skel->bss->mp_calib_cpu = (uint64_t)cpu.tv_sec * MP_NSEC_PER_SEC + (uint64_t)cpu.tv_nsec;
 }
 
