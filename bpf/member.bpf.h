@@ -312,8 +312,12 @@ static __always_inline void mp_adopt_one(struct task_struct *leader, const bool 
 		mp_adoption.added++;
 		s = mp_slot_of(slot);
 		if (s) {
-			s->threads_first = BPF_CORE_READ(leader, signal, nr_threads);
-			mp_peak(s, s->threads_first);
+			/* The hook counts already: what was made since is no part of the first. */
+			__u32 made = *(volatile __u32 *)&s->threads_created;
+			__u32 threads = BPF_CORE_READ(leader, signal, nr_threads);
+
+			s->threads_first = threads - made;
+			mp_peak(s, threads);
 		}
 		/* User space fills it in; whatever the slot's last owner left must not be taken for
 		 * it. */

@@ -34,13 +34,13 @@ struct {
 /* 1 once any of 64 places was used: what user space need not look at. */
 __u8 mp_off_used[MP_OFF_PLACES / 64] __weak;
 
-/* Registers at a system call's entry: each architecture has its own. */
+/* Registers at a system call's entry: each architecture has its own. Other names than libbpf's. */
 struct pt_regs;
-struct pt_regs___x86 {
+struct pt_regs___x64 {
 	unsigned long orig_ax; /* -1: not in a system call */
 	unsigned long di;
 } __attribute__((preserve_access_index));
-struct pt_regs___arm64 {
+struct pt_regs___a64 {
 	unsigned long regs[31];
 	int syscallno;
 } __attribute__((preserve_access_index));
@@ -83,12 +83,12 @@ static __always_inline __u32 mp_reason(struct task_struct *t)
 
 	if (BPF_CORE_READ_BITFIELD(t, in_iowait))
 		return MP_OFF_IO;
-	if (bpf_core_field_exists(((struct pt_regs___x86 *)0)->orig_ax)) {
-		nr = BPF_CORE_READ((struct pt_regs___x86 *)regs, orig_ax);
-		fd = BPF_CORE_READ((struct pt_regs___x86 *)regs, di);
+	if (bpf_core_field_exists(((struct pt_regs___x64 *)0)->orig_ax)) {
+		nr = BPF_CORE_READ((struct pt_regs___x64 *)regs, orig_ax);
+		fd = BPF_CORE_READ((struct pt_regs___x64 *)regs, di);
 	} else {
-		nr = BPF_CORE_READ((struct pt_regs___arm64 *)regs, syscallno);
-		fd = BPF_CORE_READ((struct pt_regs___arm64 *)regs, regs[0]);
+		nr = BPF_CORE_READ((struct pt_regs___a64 *)regs, syscallno);
+		fd = BPF_CORE_READ((struct pt_regs___a64 *)regs, regs[0]);
 	}
 	reason = nr < MP_SYSCALLS ? mp_reason_of[nr & (MP_SYSCALLS - 1)] : MP_OFF_OTHER;
 	return reason == MP_OFF_BY_FD ? mp_reason_by_fd(t, fd) : reason;

@@ -31,13 +31,19 @@ __u32 mp_met_running __weak; /* a thread was on a CPU: the offset was of use */
 
 #define MP_LOAD(x) (*(volatile __typeof__(x) *)&(x))
 
-/* x86 keeps loads in order; elsewhere an atomic operation that returns a value is a full barrier.
+/*
+ * x86 keeps loads in order; elsewhere an atomic operation that returns a value is a full barrier,
+ * if somebody uses the value. Not for the iterator: kernels before 5.12 do not have it.
  */
 #ifdef __TARGET_ARCH_x86
 #define mp_fence() barrier()
 #else
 __u32 mp_fences __weak;
-#define mp_fence() ((void)__sync_fetch_and_add(&mp_fences, 1))
+#define mp_fence()                                                                                 \
+	({                                                                                         \
+		__u32 n_ = __sync_fetch_and_add(&mp_fences, 1);                                    \
+		asm volatile("" ::"r"(n_));                                                        \
+	})
 #endif
 
 /*
@@ -282,7 +288,7 @@ static __always_inline void mp_read_ended(struct mp_rec *r, struct mp_slot *s,
 	__u32 n = MP_LOAD(s->threads_created) + s->threads_first, now;
 
 	r->threads_created = n - s->threads_first;
-	mp_fence();
+	barrier(); /* a machine that reorders loads may be one too high until reality catches up */
 	now = MP_LOAD(sig->nr_threads);
 	n -= now ? now : 1;
 	r->threads_ended = (__s32)(n - before) > 0 ? n : before;

@@ -36,6 +36,9 @@ static const char *tail(const char *s, int columns)
 		s += mp_text_step(s, &w);
 		rest -= w;
 	}
+	/* what combines with a character that was cut off */
+	for (size_t n = mp_text_step(s, &w); *s && !w; n = mp_text_step(s, &w))
+		s += n;
 	return s;
 }
 

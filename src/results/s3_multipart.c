@@ -446,7 +446,7 @@ static int complete(struct mp_s3 *s, const struct upload *u, double size, struct
 	char sha256[SHA256_DIGEST_STRING_LENGTH];
 	_cleanup_buf_ struct mp_buf b = {0};
 	struct mp_s3_body body = {.fd = -1, .sha256 = sha256};
-	double until = mp_now_s() + s->give_up_s;
+	double until = 0;
 	bool again = true;
 	int r = -EIO;
 
@@ -463,6 +463,8 @@ static int complete(struct mp_s3 *s, const struct upload *u, double size, struct
 	for (unsigned int i = 0; i < COMPLETE_TRIES && again; i++) {
 		struct mp_diag why = {0};
 
+		if (i == 1)
+			until = mp_now_s() + s->give_up_s;
 		if (i)
 			mp_s3_wait(s, i - 1, until);
 		r = complete_once(s, u,

@@ -446,11 +446,13 @@ static void test_threads_peak(void **state)
 	assert_non_null(r);
 	assert_int_equal(r->threads, 1 + STAY);
 	assert_int_equal(r->threads_created, BURST);
+	assert_int_equal(r->threads_ended, BURST);
 	assert_int_equal(r->threads_peak, 1 + STAY + BURST);
 	(void)close(end[0]);
 	(void)close(end[1]);
 	assert_int_equal(reap(pid, &cpu), 0);
 	r = tick_until_ended(s, pid);
+	assert_int_equal(r->threads_ended, BURST + STAY); /* those of before as well */
 	assert_int_equal(r->threads_peak, 1 + STAY + BURST);
 	close_pairs(ready, go);
 	assert_no_drops(s);
