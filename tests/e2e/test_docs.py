@@ -23,7 +23,7 @@ class Docs(unittest.TestCase):
     def test_readme_has_the_table_of_kernels(self):
         part = re.search(r"<!-- kernels -->\n(.*?)<!-- /kernels -->", (e2e.ROOT / "README.md").read_text(), re.S)[1]
         self.assertIn("| Machine | Kernel | BPF snapshot | BPF iterator | procfs |", part)
-        for series in ("5.10", "6.1"):
+        for series in ("5.10", "6.1", "6.12", "6.16", "6.18", "7.3"):
             self.assertRegex(part, rf"(?m)^\| {re.escape(series)} \| {re.escape(series)}\.")
 
     def test_readme_names_files_that_exist(self):
