@@ -27,53 +27,23 @@ static int width_of_output(void)
 		       : NARROW;
 }
 
-/* The part of s that begins where at most so many columns follow. */
-static const char *tail(const char *s, int columns)
-{
-	int w, rest = mp_text_columns(s);
-
-	while (rest > columns) {
-		s += mp_text_step(s, &w);
-		rest -= w;
-	}
-	/* what combines with a character that was cut off */
-	for (size_t n = mp_text_step(s, &w); *s && !w; n = mp_text_step(s, &w))
-		s += n;
-	return s;
-}
-
-/* How many bytes of s take at most so many columns. */
-static size_t head(const char *s, int columns)
-{
-	const char *p = s;
-	int w;
-
-	while (*p) {
-		size_t n = mp_text_step(p, &w);
-
-		if (w > columns)
-			break;
-		columns -= w;
-		p += n;
-	}
-	return (size_t)(p - s);
-}
-
 static void put_name(struct mp_buf *b, const char *id, int room)
 {
+	int columns;
+
 	if (mp_text_columns(id) <= room)
 		mp_buf_puts(b, id);
 	else
-		mp_buf_printf(b, "%.*s…%s", (int)head(id, room - KEEP_TAIL - 1), id,
-			      tail(id, KEEP_TAIL));
+		mp_buf_printf(b, "%.*s…%s",
+			      (int)mp_text_fitting(id, room - KEEP_TAIL - 1, &columns), id,
+			      mp_text_end(id, KEEP_TAIL, &columns));
 }
 
 static void put_tags(struct mp_buf *b, const char *tags, int room)
 {
 	while (*tags) {
 		size_t n = strcspn(tags, " ");
-		_cleanup_free_ char *tag = strndup(tags, n);
-		int columns = tag ? mp_text_columns(tag) : (int)n;
+		int columns = mp_text_columns(tags) - mp_text_columns(tags + n);
 
 		room -= columns + 2;
 		if (room < 0) {

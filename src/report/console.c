@@ -36,29 +36,12 @@ bool mp_console_colour(FILE *out)
 	return isatty(fileno(out)) && term && strcmp(term, "dumb");
 }
 
-/* Bytes of s that fit into n columns; *ret_columns: how many they take. */
-static size_t fitting(const char *s, int n, int *ret_columns)
-{
-	size_t at = 0;
-	int used = 0, w;
-
-	while (s[at]) {
-		size_t len = mp_text_step(s + at, &w);
-
-		if (used + w > n)
-			break;
-		used += w;
-		at += len;
-	}
-	*ret_columns = used;
-	return at;
-}
-
 void mp_console_cell(const char *s, int n, bool right, FILE *out)
 {
 	_cleanup_free_ char *clean = mp_text_clean(s ? s : "", true);
-	char *p = clean ? clean : (char[]){""}, *tail;
-	int len = mp_text_columns(p), head, w;
+	char *p = clean ? clean : (char[]){""};
+	int len = mp_text_columns(p), head, rest;
+	const char *end;
 	size_t bytes;
 
 	for (char *c = p; *c; c++)
@@ -68,11 +51,9 @@ void mp_console_cell(const char *s, int n, bool right, FILE *out)
 		fprintf(out, "%*s%s%*s", right ? n - len : 0, "", p, right ? 0 : n - len, "");
 		return;
 	}
-	bytes = fitting(p, n / 2, &head);
-	tail = p + bytes;
-	for (len -= head; len > n - head - 1; len -= w)
-		tail += mp_text_step(tail, &w);
-	fprintf(out, "%.*s~%s%*s", (int)bytes, p, tail, n - head - 1 - len, "");
+	bytes = mp_text_fitting(p, n / 2, &head);
+	end = mp_text_end(p + bytes, n - head - 1, &rest);
+	fprintf(out, "%.*s~%s%*s", (int)bytes, p, end, n - head - 1 - rest, "");
 }
 
 /* The columns of numbers are narrow: what is large is said in larger units, never cut. */
@@ -162,7 +143,7 @@ void mp_console_wrapped(const char *lead, const char *s, FILE *out)
 			column += fprintf(out, " ");
 		/* a word longer than a line is a path or a label: cut by columns, not hidden */
 		for (; len > left; len -= used) {
-			size_t n = fitting(w, left, &used);
+			size_t n = mp_text_fitting(w, left, &used);
 
 			fprintf(out, "%.*s\n%*s", (int)n, w, indent, "");
 			w += n;

@@ -110,3 +110,38 @@ int mp_text_columns(const char *s)
 	}
 	return n;
 }
+
+size_t mp_text_fitting(const char *s, int columns, int *ret_columns)
+{
+	size_t at = 0;
+	int used = 0, w;
+
+	while (s[at]) {
+		size_t n = mp_text_step(s + at, &w);
+
+		if (used + w > columns)
+			break;
+		used += w;
+		at += n;
+	}
+	*ret_columns = used;
+	return at;
+}
+
+const char *mp_text_end(const char *s, int columns, int *ret_columns)
+{
+	int left = mp_text_columns(s), w;
+	bool cut = left > columns;
+
+	for (; left > columns; left -= w)
+		s += mp_text_step(s, &w);
+	while (cut && *s) {
+		size_t n = mp_text_step(s, &w);
+
+		if (w)
+			break;
+		s += n;
+	}
+	*ret_columns = left;
+	return s;
+}

@@ -17,3 +17,8 @@ char *mp_text_clean(const char *s, bool visible_controls);
 size_t mp_text_step(const char *s, int *ret_columns);
 /* Columns of all of s. */
 int mp_text_columns(const char *s);
+/* Bytes of s that fit into that many columns; *ret_columns: how many they take. */
+size_t mp_text_fitting(const char *s, int columns, int *ret_columns);
+/* The end of s that fits into that many columns, without marks that combine with what was cut off;
+ * *ret_columns: how many it takes. */
+const char *mp_text_end(const char *s, int columns, int *ret_columns);

@@ -301,6 +301,24 @@ static void cleaned_text(void **state)
 	assert_string_equal(kept, "a\x1b\xef\xbf\xbd\xef\xbf\xbd");
 }
 
+/* A wide character takes two columns, one that combines takes none and goes with its base. */
+static void text_that_is_cut(void **state)
+{
+	static const char *const wide = "\u65e5\u672c", *const marked = "ae\u0301i\u0301";
+	int columns;
+
+	(void)state;
+	assert_int_equal(mp_text_fitting(wide, 3, &columns), 3);
+	assert_int_equal(columns, 2);
+	assert_int_equal(mp_text_fitting(marked, 2, &columns), 4);
+	assert_int_equal(columns, 2);
+	assert_string_equal(mp_text_end(wide, 3, &columns), "\u672c");
+	assert_int_equal(columns, 2);
+	assert_string_equal(mp_text_end(marked, 1, &columns), "i\u0301");
+	assert_string_equal(mp_text_end(marked, 0, &columns), "");
+	assert_string_equal(mp_text_end("\u0301x", 1, &columns), "\u0301x");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,6 +333,7 @@ int main(void)
 		cmocka_unit_test(breach_of_one_label),
 		cmocka_unit_test(foreign_folder),
 		cmocka_unit_test(cleaned_text),
+		cmocka_unit_test(text_that_is_cut),
 	};
 
 	return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
