@@ -276,29 +276,36 @@ static __always_inline void mp_read_fds(struct mp_rec *r, struct files_struct *f
 	r->valid |= MP_HAS_FDS;
 }
 
+/* Is it the record of the slot's process as it was read last? Else there is nothing to go on from.
+ */
+static __always_inline bool mp_is_same(const struct mp_rec *r, const struct mp_slot *s)
+{
+	return r->state == MP_REC_LIVE && r->start_ns == s->start_ns;
+}
+
 /*
  * Threads that ended cost no hook anything: they are those that were there or were made and are no
  * more (the leader stays until the process goes). A thread counts in nr_threads before the hook
  * counts it, so the difference may be low for a moment, but never falls.
  */
-static __always_inline void mp_read_ended(struct mp_rec *r, struct mp_slot *s,
-					  struct signal_struct *sig)
+static __always_inline void mp_read_turnover(struct mp_rec *r, struct mp_slot *s,
+					     struct signal_struct *sig)
 {
-	__u32 before = r->state == MP_REC_LIVE && r->start_ns == s->start_ns ? r->threads_ended : 0;
-	__u32 n = MP_LOAD(s->threads_created) + s->threads_first, now;
+	__u32 before = mp_is_same(r, s) ? r->threads_ended : 0;
+	__u32 made = MP_LOAD(s->threads_created), now, ended;
 
-	r->threads_created = n - s->threads_first;
 	barrier(); /* a machine that reorders loads may be one too high until reality catches up */
 	now = MP_LOAD(sig->nr_threads);
-	n -= now ? now : 1;
-	r->threads_ended = (__s32)(n - before) > 0 ? n : before;
+	ended = made + s->threads_first - (now ? now : 1);
+	r->threads_created = made;
+	r->threads_ended = (__s32)(ended - before) > 0 ? ended : before;
 }
 
 /* What the record takes over from the slot. */
 static __always_inline void mp_read_slot(struct mp_rec *r, struct mp_slot *s,
 					 struct signal_struct *sig)
 {
-	mp_read_ended(r, s, sig);
+	mp_read_turnover(r, s, sig);
 	r->start_ns = s->start_ns;
 	r->tgid = s->vtgid;
 	r->parent_slot = s->parent_slot;

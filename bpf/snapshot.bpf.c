@@ -109,7 +109,7 @@ static __always_inline bool mp_read_process(struct mp_rec *r, struct mp_slot *s,
 					    __u64 now, __u32 want, const bool gone)
 {
 	/* The first reading of this process has no previous one to be not below of. */
-	__u64 floor = r->state == MP_REC_LIVE && r->start_ns == s->start_ns ? r->run_ns : 0;
+	__u64 floor = mp_is_same(r, s) ? r->run_ns : 0;
 	int threads;
 
 	mp_read_slot(r, s, sig);
@@ -163,7 +163,7 @@ static __always_inline bool mp_read_all(struct mp_rec *r, __u32 slot, struct mp_
 					struct mp_known *k, struct task_struct *leader, __u64 now)
 {
 	struct signal_struct *sig = leader->signal;
-	bool same = r->state == MP_REC_LIVE && r->start_ns == s->start_ns && r->execs == s->execs;
+	bool same = mp_is_same(r, s) && r->execs == s->execs;
 	__u32 want = same ? mp_want : MP_WANT_ALL;
 	struct mm_struct *mm;
 	bool gone = false;
