@@ -11,8 +11,6 @@
 #include "common.h"
 
 #include <dirent.h>
-#include <linux/bpf.h>
-#include <sys/syscall.h>
 
 #define MAX_PROGS 128
 
@@ -21,11 +19,6 @@ struct prog {
 	char name[BPF_OBJ_NAME_LEN];
 	unsigned long long runs, ns;
 };
-
-static int bpf(int cmd, union bpf_attr *attr)
-{
-	return (int)syscall(SYS_bpf, cmd, attr, sizeof(*attr));
-}
 
 static int prog_fd(unsigned id)
 {

@@ -11,7 +11,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 
 #define MAX_BATCHES  10000
 #define THREAD_BATCH 25 /* some 250 us */
@@ -43,15 +42,8 @@ static void one_thread(const pthread_attr_t *attr)
 
 static void one_fork(const pthread_attr_t *attr)
 {
-	pid_t pid = fork();
-
 	(void)attr;
-	if (pid < 0)
-		die("fork");
-	if (pid == 0)
-		_exit(0);
-	if (waitpid(pid, NULL, 0) != pid)
-		die("waitpid");
+	fork_and_reap();
 }
 
 static double used_ns(void)

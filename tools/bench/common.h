@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the benchmark's C programs share: the way to the sink, a 1 Hz timer with a phase, clocks.
+ * What the benchmark's C programs share: the way to the sink, a 1 Hz timer with a phase, clocks,
+ * forks, bpf(2).
  * Header only, so that a rival is one small program. The phase spreads the rivals over the second:
  * two that wake together would fight for the two cores and warm each other's caches.
  */
@@ -8,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/bpf.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdint.h>
@@ -16,7 +18,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,6 +37,24 @@ static inline uint64_t clock_ns(clockid_t c)
 	if (clock_gettime(c, &t) < 0)
 		return 0;
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static inline int bpf(int cmd, union bpf_attr *attr)
+{
+	return (int)syscall(SYS_bpf, cmd, attr, sizeof(*attr));
+}
+
+/* A process that is made, does nothing and is reaped. */
+static inline void fork_and_reap(void)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die("fork");
+	if (pid == 0)
+		_exit(0);
+	if (waitpid(pid, NULL, 0) != pid)
+		die("waitpid");
 }
 
 /* A connection to 127.0.0.1:port. */

@@ -7,14 +7,6 @@
  */
 #include "common.h"
 
-#include <linux/bpf.h>
-#include <sys/syscall.h>
-
-static int bpf(int cmd, union bpf_attr *attr)
-{
-	return (int)syscall(SYS_bpf, cmd, attr, sizeof(*attr));
-}
-
 static void attach(const char *event)
 {
 	static const struct bpf_insn return_0[] = {

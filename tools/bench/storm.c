@@ -9,7 +9,6 @@
 
 #include <pthread.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 
 struct shared {
 	volatile uint64_t until_ns;
@@ -34,14 +33,7 @@ static _Noreturn void forker(struct shared *s, int me)
 			usleep(1000);
 		until = s->until_ns;
 		while (clock_ns(CLOCK_MONOTONIC) < until) {
-			pid_t pid = fork();
-
-			if (pid < 0)
-				die("fork");
-			if (pid == 0)
-				_exit(0);
-			if (waitpid(pid, NULL, 0) != pid)
-				die("waitpid");
+			fork_and_reap();
 			s->forks[me]++;
 		}
 		__sync_fetch_and_add(&s->finished, 1);

@@ -33,7 +33,7 @@ def ratio(x):
 
 
 def is_whole(bench):
-    return (not bench.get("quick", True) and not bench.get("failed") and bench.get("seconds", 0) and bench.get("server", {}).get("seconds") == 60
+    return (not bench.get("quick", True) and not bench.get("failed") and bench.get("server", {}).get("seconds") == 60
             and len(bench.get("trees", {})) == 3 and "per_request" in bench.get("load", {})
             and "hook_ns" in bench.get("hooks", {}).get("member thread", {}))
 
@@ -41,7 +41,7 @@ def is_whole(bench):
 def cost(bench):
     server, trees, load, hooks = bench["server"], bench["trees"], bench["load"], bench["hooks"]
     columns = [server] + list(trees.values())
-    names = ["the real server, 4 workers"] + [re.sub(r"x", "×", size.rsplit("x", 1)[0]) for size in trees]
+    names = ["the real server, 4 workers"] + [size.rsplit("x", 1)[0].replace("x", "×") for size in trees]
     rows = ["| CPU of a sample, collector = 1 | " + " | ".join(names) + " |", "| --- |" + " --- |" * len(names)]
     for rival, title in RIVALS:
         if all(rival in c["rivals"] for c in columns):
