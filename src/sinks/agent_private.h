@@ -77,25 +77,24 @@ struct mp_client {
 	struct mp_io io; /* connection; -1 for a UDP peer */
 	LIST_ENTRY(mp_client) link;
 	struct mp_agent *agent;
-	struct mp_addr peer;
 	bool is_udp, is_unix, may_shutdown;
-	bool eof;     /* it sends no more; it may still read */
-	bool dead;    /* to be freed at the end of the round */
-	bool more;    /* commands are waiting in the parser */
-	bool writing; /* EPOLLOUT is on */
-	uint64_t heard_ns;
-	unsigned complaints;
-
-	struct mp_proto_parser parser;
-	struct mp_buf out; /* whole lines, the first of them partly sent */
-	size_t sent;
-	int udp_fd;      /* UDP peer: the agent's socket (borrowed) */
+	bool eof;        /* it sends no more; it may still read */
+	bool dead;       /* to be freed at the end of the round */
+	bool more;       /* commands are waiting in the parser */
+	bool writing;    /* EPOLLOUT is on */
 	int transmit_fd; /* udp-transmitter: where data lines go; -1: to the client itself */
-	uint64_t dropped_lines;
-
-	double interval_s;
 	struct mp_ticker *ticker; /* NULL: not streaming */
 	struct mp_subscription stream;
+	struct mp_buf out; /* whole lines, the first of them partly sent */
+	size_t sent;
+	uint64_t dropped_lines;
+
+	struct mp_addr peer;
+	int udp_fd; /* UDP peer: the agent's socket (borrowed) */
+	uint64_t heard_ns;
+	unsigned complaints;
+	struct mp_proto_parser parser;
+	double interval_s;
 	struct mp_view *single_view; /* metrics-single: rates since its previous one */
 	struct mp_subscription single;
 	unsigned single_selected; /* names parsed for single_view so far */
@@ -115,26 +114,25 @@ struct mp_agent_stats {
 struct mp_agent {
 	struct mp_agent_opts opts;
 	int epoll_fd;
-	struct mp_io signals, meter_io, idle;
 	LIST_HEAD(, mp_ticker) tickers;
 	LIST_HEAD(, mp_client) clients;
+	bool stop, record_failed;
+	uint64_t ticked_ns;
+	struct mp_buf line; /* scratch */
+	struct mp_recorder *recorder;
+	struct mp_ticker *record_ticker;
+	struct mp_agent_stats stats;
+
+	struct mp_needs record_needs;
+	struct mp_needs needs; /* attached, and read, now */
+	unsigned groups_failed;
+	struct mp_io signals, meter_io, idle;
 	size_t n_clients, n_peers;
 	struct mp_io listeners[16];
 	size_t n_listeners;
 	int spare_fd; /* given up to refuse a connection when descriptors run out */
 	uid_t owner;  /* who started us: may shut us down */
-
-	struct mp_recorder *recorder;
-	struct mp_ticker *record_ticker;
-	struct mp_needs record_needs;
-
-	struct mp_needs needs; /* attached, and read, now */
-	unsigned groups_failed;
-	uint64_t ticked_ns;
-	bool stop, record_failed;
-	struct mp_agent_stats stats;
-	struct mp_buf line; /* scratch */
-	char **said;        /* names already logged */
+	char **said;  /* names already logged */
 	size_t n_said;
 };
 

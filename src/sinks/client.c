@@ -101,24 +101,32 @@ static void check_end(struct mp_client *c)
 		c->dead = true;
 }
 
+/* As much of it as the peer's buffer takes: how much that is. Another failure: c->dead. */
+static size_t send_some(struct mp_client *c, const char *data, size_t n)
+{
+	size_t sent = 0;
+
+	while (sent < n) {
+		ssize_t r = send(c->io.fd, data + sent, n - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0) {
+			c->dead = errno != EAGAIN && errno != EWOULDBLOCK;
+			break;
+		}
+		sent += (size_t)r;
+	}
+	return sent;
+}
+
 static void flush(struct mp_client *c)
 {
 	bool writing;
 
-	while (c->sent < c->out.len) {
-		ssize_t n = send(c->io.fd, c->out.s + c->sent, c->out.len - c->sent,
-				 MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-			break;
-		if (n < 0) {
-			c->dead = true;
-			return;
-		}
-		c->sent += (size_t)n;
-	}
+	c->sent += send_some(c, c->out.s + c->sent, c->out.len - c->sent);
+	if (c->dead)
+		return;
 	if (c->sent == c->out.len) {
 		mp_buf_reset(&c->out);
 		c->sent = 0;
@@ -143,9 +151,18 @@ static void drop_line(struct mp_client *c)
 
 static void queue_line(struct mp_client *c, const char *line, size_t n)
 {
+	size_t sent;
+
 	if (c->out.len - c->sent + n > MP_AGENT_QUEUE_MAX) {
 		drop_line(c);
 		return;
+	}
+	if (!c->out.len) { /* nothing waits: nothing is copied */
+		sent = send_some(c, line, n);
+		if (c->dead || sent == n)
+			return;
+		line += sent;
+		n -= sent;
 	}
 	if (c->sent && c->out.len + n > c->out.cap) {
 		/* Moved only when it saves growing, so a slow reader does not cost a copy a line.
