@@ -6,8 +6,6 @@
  */
 #include "metrics/view.h"
 
-#include "proc/pid.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,11 +25,15 @@
 MP_PROC_METRICS(X)
 #undef X
 
-static const struct {
+/* Of a row of mp_proc_info what a tick needs, two rows to a cache line. */
+static const struct reader {
 	uint64_t (*raw)(const struct mp_proc *p);
 	uint64_t (*gone)(const struct mp_totals *t);
-} readers[_MP_PM_MAX] = {
-#define X(id, n, k, u, b, h, g, s, up, raw, gone, text) [MP_PM_##id] = {raw_##id, gone_##id},
+	unsigned has, groups;
+	enum mp_scale scale;
+} readers[_MP_PM_MAX] __attribute__((aligned(64))) = {
+#define X(id, n, k, u, b, h, g, s, up, raw, gone, text)                                            \
+	[MP_PM_##id] = {raw_##id, gone_##id, h, g, MP_SCALE_##s},
 	MP_PROC_METRICS(X)
 #undef X
 };
@@ -47,15 +49,15 @@ int mp_model_find(const struct mp_tree *t, const char *model)
 
 static double scaled(const struct mp_view *v, int metric, uint64_t raw)
 {
-	switch (mp_proc_info[metric].scale) {
+	switch (readers[metric].scale) {
 	case MP_SCALE_ONE:
 		return (double)raw;
 	case MP_SCALE_NS:
 		return (double)raw / 1e9;
 	case MP_SCALE_PAGES:
-		return (double)raw * (double)mp_page_size();
+		return (double)raw * v->page_size;
 	case MP_SCALE_MEM_PCT:
-		return 100.0 * (double)raw * (double)mp_page_size() / v->mem_total;
+		return 100.0 * (double)raw * v->page_size / v->mem_total;
 	case MP_SCALE_RATE:
 		break;
 	}
@@ -64,7 +66,7 @@ static double scaled(const struct mp_view *v, int metric, uint64_t raw)
 
 static bool is_memory(int metric)
 {
-	return mp_proc_info[metric].has & MP_HAS_MEM;
+	return readers[metric].has & MP_HAS_MEM;
 }
 
 /* A vfork child's memory is its parent's. */
@@ -76,14 +78,14 @@ static bool skips(int metric, const struct mp_proc *p)
 /* What groups count beside the record is known of everybody while the group is attached. */
 static bool is_counted(const struct mp_view *v, int metric)
 {
-	unsigned groups = mp_proc_info[metric].has ? 0 : mp_proc_info[metric].groups;
+	unsigned groups = readers[metric].has ? 0 : readers[metric].groups;
 
 	return (v->tree->groups & groups) == groups;
 }
 
 static bool is_known(int metric, const struct mp_proc *p)
 {
-	unsigned has = mp_proc_info[metric].has, valid = p->cur.valid;
+	unsigned has = readers[metric].has, valid = p->cur.valid;
 
 	if (metric == MP_PM_THREADS)
 		return p->cur.threads > 0;
@@ -97,7 +99,7 @@ struct mp_value mp_proc_value(const struct mp_view *v, int metric, const struct 
 	size_t i = (size_t)(p - v->tree->procs);
 	double x;
 
-	if (mp_proc_info[metric].scale == MP_SCALE_RATE) {
+	if (readers[metric].scale == MP_SCALE_RATE) {
 		/* asked after another interval's tick has changed the tree: not this sample's */
 		if (i >= v->n_before || v->before[i].tgid != p->cur.tgid)
 			return (struct mp_value){0};
@@ -253,7 +255,7 @@ static void compute(struct mp_view *v, struct mp_agg *a, int model)
 	size_t members;
 	uint64_t raw;
 
-	if (mp_proc_info[a->metric].scale == MP_SCALE_RATE) {
+	if (readers[a->metric].scale == MP_SCALE_RATE) {
 		(void)compute_values(v, a, model, &members);
 		/* a member at its first sample has no rate yet; the others' sum is a value */
 		if (v->has_before && v->updates > 1 && (a->n || !members)) {

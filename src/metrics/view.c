@@ -34,7 +34,8 @@ int mp_view_new(struct mp_meter *m, struct mp_view **ret_view)
 	}
 	v->meter = m;
 	v->tree = mp_meter_tree(m);
-	v->mem_total = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+	v->page_size = (double)sysconf(_SC_PAGESIZE);
+	v->mem_total = (double)sysconf(_SC_PHYS_PAGES) * v->page_size;
 	v->n_cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	*ret_view = v;
 	return 0;
@@ -76,6 +77,22 @@ void mp_view_unpaced(struct mp_view *v)
 	v->plus.unpaced = true;
 }
 
+/* What is in no record. */
+static int update_more(struct mp_view *v)
+{
+	int r;
+
+	mp_sys_update(v->sys);
+	r = mp_auxes_update(&v->aux, v->tree, v->tree->tick_ns);
+	if (r < 0)
+		return r;
+	mp_plus_update(&v->plus, v->tree);
+	mp_latencies_update(&v->latency);
+	for (size_t i = 0; i < v->n_agent; i++)
+		mp_agent_update(&v->agent[i].name, &v->agent[i].state, v->sys);
+	return 0;
+}
+
 int mp_view_update(struct mp_view *v)
 {
 	int r;
@@ -87,15 +104,7 @@ int mp_view_update(struct mp_view *v)
 		return r;
 	v->tree_ticks = v->tree->ticks;
 	v->updates++;
-	mp_sys_update(v->sys);
-	r = mp_auxes_update(&v->aux, v->tree, v->tree->tick_ns);
-	if (r < 0)
-		return r;
-	mp_plus_update(&v->plus, v->tree);
-	mp_latencies_update(&v->latency);
-	for (size_t i = 0; i < v->n_agent; i++)
-		mp_agent_update(&v->agent[i].name, &v->agent[i].state, v->sys);
-	return 0;
+	return v->reads_more ? update_more(v) : 0;
 }
 
 /* --- selecting ------------------------------------------------------------------------------- */
@@ -279,6 +288,7 @@ int mp_view_select(struct mp_view *v, const char *name, struct mp_sel *ret_sel,
 		return r;
 	info = mp_name_info(&n);
 	mp_sys_need(v->sys, info.files);
+	v->reads_more |= n.family != MP_FAM_TREE && (n.family != MP_FAM_PROC || info.aux);
 	sel.known = true;
 	sel.family = (int16_t)n.family;
 	sel.metric = (int16_t)n.metric;

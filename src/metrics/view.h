@@ -49,16 +49,14 @@ struct mp_before {
 	bool known; /* its CPU could be read */
 };
 
+/* What every tick touches comes first, together: once a second all of it is out of the cache. */
 struct mp_view {
 	struct mp_meter *meter;
 	const struct mp_tree *tree;
-	struct mp_sys *sys;
-	struct mp_plus plus;
-	struct mp_auxes aux;
-	struct mp_latencies latency;
 	uint64_t updates;
 	uint64_t tree_ticks; /* of the last update */
-	double mem_total;
+	bool reads_more;     /* something is selected that is in no record */
+	double mem_total, page_size;
 	long n_cpus;
 
 	struct mp_agg **agg; /* by sel.arg; elements never move */
@@ -80,6 +78,11 @@ struct mp_view {
 	size_t n_model_gone, cap_model_gone;
 	double extra_pct[_MP_ROLE_MAX]; /* what members that ended, or left the role, used */
 	double *model_extra_pct;
+
+	struct mp_sys *sys;
+	struct mp_plus plus;
+	struct mp_auxes aux;
+	struct mp_latencies latency;
 	char note[512];
 };
 
