@@ -70,17 +70,31 @@ struct {
 	__uint(max_entries, 64 * 1024);
 } mp_ring __weak SEC(".maps");
 
-/* enum mp_slot_state of each slot, a byte each: walking 64 free slots touches one cache line. */
-__u8 mp_state[MP_MAX_SLOTS] __attribute__((aligned(64))) __weak;
+/*
+ * What every reading goes by lies together, and with the first slots' states in one page: at an
+ * interval of a second all of it is out of the caches, and each line of 64 bytes costs 0.3 us.
+ */
+__u64 mp_calib_ns __attribute__((aligned(64))) __weak; /* CLOCK_MONOTONIC when the agent's thread */
+__u64 mp_calib_cpu __weak;                             /* asked for its CPU time; what it got */
+__s64 mp_clock_off __weak;                             /* scheduler's clock - CLOCK_MONOTONIC, ns */
+__u64 mp_thread_now __weak;  /* a thread's task_struct: mp_thread_read() cannot be passed it */
+__u32 mp_met_running __weak; /* a thread was on a CPU: the offset was of use */
+__u32 mp_want __weak;        /* enum mp_rec_valid: what the next readings are to fill */
+__u32 mp_top __weak;         /* in: walk slots below this, a multiple of MP_SLOT_GROUP */
+__u32 mp_n_recs __weak;      /* out: records in use are below this */
+__u32 mp_lines_gen __weak;   /* of mp_lines; a new one: all are free again */
+__u32 mp_gen __weak;         /* members of another generation are forgotten */
+__u32 mp_urgent __weak;      /* a notice of a half full table is under way */
+__u32 mp_sched_gen __weak;   /* of the scheduler group's attachment; 0: not attached */
+
 /* 1 once any slot of the 64 was ever used: where a walk ends. */
 __u8 mp_used[MP_MAX_SLOTS / MP_SLOT_GROUP] __attribute__((aligned(64))) __weak;
+/* enum mp_slot_state of each slot, a byte each: walking 64 free slots touches one cache line. */
+__u8 mp_state[MP_MAX_SLOTS] __attribute__((aligned(64))) __weak;
 __u64 mp_drops[_MP_DROP_MAX] __weak; /* enum mp_drop */
 __u32 mp_in_use __weak;              /* slots taken */
-__u32 mp_urgent __weak;              /* a notice of a half full table is under way */
-__u32 mp_gen __weak;                 /* members of another generation are forgotten */
 __u32 mp_watch __weak;               /* send a notice at every exec of the machine */
-__u32 mp_sched_gen __weak;           /* of the scheduler group's attachment; 0: not attached */
-__u32 mp_runq_gen __weak;            /* ... of the run-queue group */
+__u32 mp_runq_gen __weak;            /* of the run-queue group's attachment; 0: not attached */
 __u32 mp_block_gen __weak;           /* ... of the disk group */
 __u32 mp_off_gen __weak;             /* ... of the off-CPU group */
 __u32 mp_net_gen __weak;             /* ... of the network group */

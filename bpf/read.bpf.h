@@ -10,20 +10,13 @@
 
 #define MP_SIGNAL_GROUP_EXIT 0x00000004 /* include/linux/sched/signal.h */
 
-/* enum mp_rec_valid: what the next readings are to fill. A process's first and last reading is of
- * everything: totals that it leaves behind are whole. */
-__u32 mp_want __weak;
+/* A process's first and last reading is of everything: totals that it leaves behind are whole. */
 #define MP_WANT_ALL (~0U)
 
 static __always_inline bool mp_wants_totals(__u32 want)
 {
 	return !(~want & (MP_HAS_CPU | MP_HAS_IO | MP_HAS_SCHED));
 }
-__s64 mp_clock_off __weak;   /* scheduler's clock - CLOCK_MONOTONIC, ns */
-__u64 mp_calib_ns __weak;    /* CLOCK_MONOTONIC when the agent's thread asked for its CPU time */
-__u64 mp_calib_cpu __weak;   /* what it got */
-__u32 mp_met_running __weak; /* a thread was on a CPU: the offset was of use */
-
 /*
  * A slice longer than two ticks at HZ=100 is a virtual CPU that does not run: not to be trusted.
  */

@@ -16,9 +16,6 @@ char LICENSE[] SEC("license") = "GPL";
 
 #define MP_STATES_A_WORD 8
 
-__u32 mp_top;    /* in: walk slots below this, a multiple of MP_SLOT_GROUP */
-__u32 mp_n_recs; /* out: records in use are below this */
-
 /* All threads of one process, ended ones included, into k->used. */
 static __always_inline void mp_read_threads(struct mp_rec *r, __u32 slot, struct mp_slot *s,
 					    struct mp_known *k, struct task_struct *leader,

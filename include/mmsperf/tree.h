@@ -81,19 +81,19 @@ struct mp_model {
 struct mp_tree {
 	struct mp_proc *procs; /* living members; their order is kept from tick to tick */
 	size_t n;
-	struct mp_gone gone[_MP_ROLE_MAX];
-	uint64_t processes_created[_MP_ROLE_MAX]; /* present ones at adoption included */
-	struct mp_model *models;                  /* never shrinks */
+	struct mp_model *models; /* never shrinks */
 	size_t n_models;
-	unsigned vacant;   /* as in struct mp_model, of workers whose model is not known */
-	uint64_t restarts; /* of all models and of none */
-	pid_t root;        /* 0: no server now */
-	pid_t frontend;    /* the frontend: root, or the model server that root started; 0: none */
+	pid_t root;     /* 0: no server now */
+	pid_t frontend; /* the frontend: root, or the model server that root started; 0: none */
 	uint64_t generation; /* changes when another server is adopted */
 	unsigned groups;     /* enum mp_group that were attached at the last tick: extra counts */
 	uint64_t tick_ns;    /* CLOCK_MONOTONIC of the last tick */
 	uint64_t boot_ns;    /* CLOCK_BOOTTIME of the last tick: the base of start_ns */
 	uint64_t ticks;
+	struct mp_gone gone[_MP_ROLE_MAX];
+	uint64_t processes_created[_MP_ROLE_MAX]; /* present ones at adoption included */
+	unsigned vacant;   /* as in struct mp_model, of workers whose model is not known */
+	uint64_t restarts; /* of all models and of none */
 };
 
 /*

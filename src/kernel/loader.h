@@ -22,8 +22,16 @@ struct ring_buffer;
 #define MP_MAX_LINKS 4
 
 struct mp_bpf {
+	/* what a tick needs, together */
 	struct mp_source src; /* first: a source is one of these */
 	struct mmsperf_bpf *skel;
+	int tick_fd, adopt_fd; /* snapshot rung: programs */
+	uint64_t calibrated_ns;
+	struct mp_rec *recs; /* a mapped map, as those below */
+	bool preemptible;    /* hooks may be left out: heal.c looks for what they missed */
+	uint64_t heal_at_ns, healed[MP_MAX_LINKS]; /* next look; runs left out of each hook */
+	struct mp_probes probes;
+
 	struct bpf_link *links[MP_MAX_LINKS]; /* lifecycle hooks: newtask, exec, exit, free */
 	int hook_fds[MP_MAX_LINKS];           /* their programs */
 	size_t n_links;
@@ -39,16 +47,10 @@ struct mp_bpf {
 	size_t n_notices, max_notices;
 	int stats_fd; /* keeps the kernel's run time statistics on; -1: nobody asked yet */
 	unsigned groups_loaded;
-	uint32_t group_gen; /* of the last attachment */
-	struct mp_probes probes;
-	int tick_fd, adopt_fd; /* snapshot rung: programs */
-	uint64_t calibrated_ns;
+	uint32_t group_gen;            /* of the last attachment */
 	uint64_t missed, missed_at_ns; /* runs that the kernel left out, as of then */
-	bool preemptible; /* hooks may be left out: heal.c looks for what they missed */
-	uint64_t heal_at_ns, healed[MP_MAX_LINKS]; /* next look; runs left out of each hook */
 
 	/* mapped maps; valid until mp_loader_close() */
-	struct mp_rec *recs;
 	struct mp_slot *slots;
 	struct mp_cmd *cmds;
 	struct mp_pids *pids;

@@ -25,11 +25,11 @@ struct mp_entry {
 
 struct mp_growing {
 	struct mp_tree pub; /* first */
-	const struct mp_finder *finder;
 	struct mp_entry *entries;
 	size_t n_entries, cap_entries;
+	struct mp_probes *probes; /* of the present tick's source, NULL: it has none */
+	const struct mp_finder *finder;
 	size_t cap_procs;
-	struct mp_probes *probes;       /* of the present tick's source, NULL: it has none */
 	uint64_t (*waits)[_MP_OFF_MAX]; /* extra.c: scratch, parallel to pub.procs */
 	size_t cap_waits;
 	uint64_t root_start; /* identity of the root; 0: not seen yet */
