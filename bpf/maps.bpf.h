@@ -74,10 +74,11 @@ struct {
  * What every reading goes by lies together, and with the first slots' states in one page: at an
  * interval of a second all of it is out of the caches, and each line of 64 bytes costs 0.3 us.
  */
-__u64 mp_calib_ns __attribute__((aligned(64))) __weak; /* CLOCK_MONOTONIC when the agent's thread */
-__u64 mp_calib_cpu __weak;                             /* asked for its CPU time; what it got */
-__s64 mp_clock_off __weak;                             /* scheduler's clock - CLOCK_MONOTONIC, ns */
-__u64 mp_thread_now __weak;  /* a thread's task_struct: mp_thread_read() cannot be passed it */
+/* A thread's task_struct: mp_thread_read() cannot be passed it. */
+__u64 mp_thread_now __attribute__((aligned(64))) __weak;
+__s64 mp_clock_off __weak;   /* scheduler's clock - CLOCK_MONOTONIC, ns */
+__u64 mp_calib_ns __weak;    /* CLOCK_MONOTONIC when the agent's thread asked for its CPU time */
+__u64 mp_calib_cpu __weak;   /* what it got */
 __u32 mp_met_running __weak; /* a thread was on a CPU: the offset was of use */
 __u32 mp_want __weak;        /* enum mp_rec_valid: what the next readings are to fill */
 __u32 mp_top __weak;         /* in: walk slots below this, a multiple of MP_SLOT_GROUP */

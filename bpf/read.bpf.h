@@ -17,6 +17,7 @@ static __always_inline bool mp_wants_totals(__u32 want)
 {
 	return !(~want & (MP_HAS_CPU | MP_HAS_IO | MP_HAS_SCHED));
 }
+
 /*
  * A slice longer than two ticks at HZ=100 is a virtual CPU that does not run: not to be trusted.
  */

@@ -74,7 +74,7 @@ struct {
 	__type(value, struct mp_known);
 } mp_knowns SEC(".maps");
 
-__u32 mp_lines_used; /* after line 0 */
+__u32 mp_lines_used = 1;
 __u32 mp_lines_lost; /* left by slots that needed more */
 
 #define MP_STATS_SEQ(sig) MP_LOAD((sig)->stats_lock.seqcount.seqcount.sequence)
@@ -189,11 +189,11 @@ static __always_inline bool mp_lines_reserve(struct mp_known *k, __u32 n)
 	if (need > MP_PROC_MAX_LINES)
 		return false;
 	need += need / 2; /* it may grow */
-	if (1 + mp_lines_used + need > MP_MAX_LINES) {
+	if (mp_lines_used + need > MP_MAX_LINES) {
 		/* What is lost is worth beginning anew when it is a quarter. */
 		if (mp_lines_lost > MP_MAX_LINES / 4) {
 			mp_lines_gen++;
-			mp_lines_used = 0;
+			mp_lines_used = 1;
 			mp_lines_lost = 0;
 		}
 		return false;
@@ -201,7 +201,7 @@ static __always_inline bool mp_lines_reserve(struct mp_known *k, __u32 n)
 	if (k->gen == mp_lines_gen)
 		mp_lines_lost += k->lines;
 	k->gen = mp_lines_gen;
-	k->first = 1 + mp_lines_used;
+	k->first = mp_lines_used;
 	k->lines = need;
 	mp_lines_used += need;
 	return true;

@@ -24,8 +24,10 @@ typedef int mp_members_not_built; /* ISO C wants something in a file */
 
 #define CMDLINE_MAX         65536
 #define CALIBRATE_EVERY_NS  (MP_NSEC_PER_SEC / 2) /* while members are met running */
-/* A system call whose code is cold: 3 % of a tick, were it made at every other one. 0.5 ms at 50
- * ppm, in the first reading of whoever runs again. */
+/*
+ * It is a system call: at an interval of a second one tick in ten makes it. What the clocks drift
+ * apart meanwhile, 0.5 ms at 50 ppm, is in the first reading of whoever runs again.
+ */
 #define CALIBRATE_REST_NS   (10 * MP_NSEC_PER_SEC)
 #define CALIBRATE_WITHIN_NS 50000
 #define MISSED_EVERY_NS     MP_NSEC_PER_SEC

@@ -25,8 +25,8 @@
 MP_PROC_METRICS(X)
 #undef X
 
-/* Of a row of mp_proc_info what a tick needs, two rows to a cache line. */
-static const struct reader {
+/* What a tick needs of a metric, two rows to a cache line. */
+static const struct {
 	uint64_t (*raw)(const struct mp_proc *p);
 	uint64_t (*gone)(const struct mp_totals *t);
 	unsigned has, groups;

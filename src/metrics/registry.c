@@ -22,8 +22,7 @@ const struct mp_metric_info mp_proc_info[_MP_PM_MAX] = {
 			.has = h,                                                                  \
 			.groups = g,                                                               \
 			.upstream = up,                                                            \
-			.of_model = true,                                                          \
-			.scale = MP_SCALE_##s},
+			.of_model = true},
 	MP_PROC_METRICS(X)
 #undef X
 #define X(id, n, k, u, b, a, value, text)                                                          \

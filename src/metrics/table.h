@@ -317,9 +317,8 @@ struct mp_metric_info {
 	enum mp_better better;
 	unsigned has, groups, files; /* enum mp_rec_valid, mp_group, mp_sys_file */
 	bool upstream;
-	bool of_model; /* NAME@MODEL has a meaning */
-	bool recorded; /* of MP_PLUS_METRICS: in metrics.csv */
-	enum mp_scale scale;
+	bool of_model;         /* NAME@MODEL has a meaning */
+	bool recorded;         /* of MP_PLUS_METRICS: in metrics.csv */
 	enum mp_aux_kind aux;  /* of MP_AUX_METRICS, else 0 */
 	enum mp_reader reader; /* of MP_PLUS_METRICS and MP_LOG_METRICS */
 	enum mp_lat_id lat;    /* of MP_LATENCY_METRICS; and whether the whole machine has it */

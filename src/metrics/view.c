@@ -7,6 +7,7 @@
 #include "metrics/api.h"
 #include "metrics/servlog.h"
 #include "metrics/view.h"
+#include "proc/pid.h"
 
 #include <mmsperf/cleanup.h>
 
@@ -34,7 +35,7 @@ int mp_view_new(struct mp_meter *m, struct mp_view **ret_view)
 	}
 	v->meter = m;
 	v->tree = mp_meter_tree(m);
-	v->page_size = (double)sysconf(_SC_PAGESIZE);
+	v->page_size = (double)mp_page_size();
 	v->mem_total = (double)sysconf(_SC_PHYS_PAGES) * v->page_size;
 	v->n_cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	*ret_view = v;

@@ -120,10 +120,16 @@ static size_t send_some(struct mp_client *c, const char *data, size_t n)
 	return sent;
 }
 
+static void set_writing(struct mp_client *c, bool writing)
+{
+	if (writing == c->writing)
+		return;
+	c->writing = writing;
+	set_interest(c);
+}
+
 static void flush(struct mp_client *c)
 {
-	bool writing;
-
 	c->sent += send_some(c, c->out.s + c->sent, c->out.len - c->sent);
 	if (c->dead)
 		return;
@@ -131,11 +137,7 @@ static void flush(struct mp_client *c)
 		mp_buf_reset(&c->out);
 		c->sent = 0;
 	}
-	writing = c->sent < c->out.len;
-	if (writing != c->writing) {
-		c->writing = writing;
-		set_interest(c);
-	}
+	set_writing(c, c->out.len > 0);
 }
 
 static void drop_line(struct mp_client *c)
@@ -157,7 +159,7 @@ static void queue_line(struct mp_client *c, const char *line, size_t n)
 		drop_line(c);
 		return;
 	}
-	if (!c->out.len) { /* nothing waits: nothing is copied */
+	if (!c->writing) { /* nothing waits: nothing is copied */
 		sent = send_some(c, line, n);
 		if (c->dead || sent == n)
 			return;
@@ -176,8 +178,7 @@ static void queue_line(struct mp_client *c, const char *line, size_t n)
 		c->dead = true;
 		return;
 	}
-	if (!c->writing)
-		flush(c);
+	set_writing(c, true);
 }
 
 void mp_client_send(struct mp_client *c, const char *line, size_t n, bool data)
